@@ -1,4 +1,5 @@
-// Messages on stderr: one line each, for people or as JSON. A fault that repeats is reported once, then counted.
+// Messages on stderr: one line each, for people or as JSON. A fault that repeats is reported once, then
+// counted.
 #pragma once
 
 #include <atomic>
@@ -13,8 +14,8 @@ namespace camring::app {
 enum class LogLevel : int { error = 0, warning = 1, info = 2, debug = 3 };
 enum class LogFormat { text, json };
 
-/// Sets up logging for the process; called once by run_tool before any thread starts. Under the journal (stderr is
-/// $JOURNAL_STREAM) text lines get the syslog priority prefix.
+/// Sets up logging for the process; called once by run_tool before any thread starts. Under the journal
+/// (stderr is $JOURNAL_STREAM) text lines get the syslog priority prefix.
 void log_setup(std::string tool, LogLevel level, LogFormat format);
 [[nodiscard]] LogLevel log_level() noexcept;
 
@@ -25,8 +26,8 @@ inline void log_warning(std::string_view message) { log(LogLevel::warning, messa
 inline void log_info(std::string_view message) { log(LogLevel::info, message); }
 inline void log_debug(std::string_view message) { log(LogLevel::debug, message); }
 
-/// A condition that may repeat: the first report is logged, further ones with the same text are only counted, and
-/// clear() logs that it is over and how often it happened. From any thread.
+/// A condition that may repeat: the first report is logged, further ones with the same text are only counted,
+/// and clear() logs that it is over and how often it happened. From any thread.
 class RepeatingFault {
  public:
   explicit RepeatingFault(LogLevel level = LogLevel::warning) : level_(level) {}

@@ -52,9 +52,9 @@ class Histogram {
   std::atomic<std::uint64_t> sum_ns_{0};
 };
 
-/// The metrics of one process. Creating takes a lock; the returned objects live as long as this and take none.
-/// Asking again for the same name and labels gives the same object. Names without the prefix "camring_"; the label
-/// `tool` is added to each.
+/// The metrics of one process. Creating takes a lock; the returned objects live as long as this and take
+/// none. Asking again for the same name and labels gives the same object. Names without the prefix
+/// "camring_"; the label `tool` is added to each.
 class Metrics {
  public:
   explicit Metrics(std::string tool);

@@ -1,4 +1,5 @@
-// The service manager's protocol (sd_notify(3)): readiness, status, watchdog. All of it does nothing without systemd.
+// The service manager's protocol (sd_notify(3)): readiness, status, watchdog. All of it does nothing without
+// systemd.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +16,10 @@ class Notify {
   Notify();
   void ready();                          ///< READY=1, the first time only
   void status(const std::string& text);  ///< STATUS=…, when it changed
-  void alive();                          ///< WATCHDOG=1, at most twice a watchdog interval; call while frames progress
-  void reloading();                      ///< RELOADING=1; call ready_again() when done
+  void alive();      ///< WATCHDOG=1, at most twice a watchdog interval; call while frames progress
+  void reloading();  ///< RELOADING=1; call ready_again() when done
   void ready_again();
-  void stopping();                       ///< STOPPING=1
+  void stopping();  ///< STOPPING=1
 
  private:
   std::uint64_t watchdog_us_ = 0;

@@ -1,9 +1,9 @@
-// Options whose values carry units. Each wraps a parser of base/units.h, so that every tool refuses a bad value
-// with the same words.
+// Options whose values carry units. Each wraps a parser of base/units.h, so that every tool refuses a bad
+// value with the same words.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <chrono>
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -15,8 +15,8 @@ namespace camring::app {
 
 /// An option that `parse` (std::string_view -> T, throwing std::invalid_argument) turns into `target`.
 template <class T, class Parse>
-CLI::Option* add_parsed(CLI::App& cli, const std::string& names, T& target, Parse parse, const std::string& help,
-                        const std::string& type) {
+CLI::Option* add_parsed(CLI::App& cli, const std::string& names, T& target, Parse parse,
+                        const std::string& help, const std::string& type) {
   CLI::Option* option = cli.add_option_function<std::string>(
       names,
       [&target, parse, names](const std::string& text) {
@@ -55,8 +55,8 @@ template <class T>
 CLI::Option* add_int(CLI::App& cli, const std::string& names, T& target, std::int64_t min, std::int64_t max,
                      const std::string& help) {
   return add_parsed(
-      cli, names, target, [min, max](std::string_view text) { return static_cast<T>(parse_int(text, min, max)); },
-      help, "N");
+      cli, names, target,
+      [min, max](std::string_view text) { return static_cast<T>(parse_int(text, min, max)); }, help, "N");
 }
 
 }  // namespace camring::app

@@ -1,4 +1,5 @@
-// The one life cycle of all tools: options, configuration, environment, signals, the catch ladder, exit codes.
+// The one life cycle of all tools: options, configuration, environment, signals, the catch ladder, exit
+// codes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -27,11 +28,13 @@ struct Context {
 
 /// A tool: declares options, checks them, runs. The object's members are its options' values.
 ///
-/// The house adds to every tool: -h --help, -V --version, -v --verbose, -q --quiet, --log-level, --log-format, --config,
-/// --check-config, --print-config. Every option of the tool is also a key of the configuration file (TOML: `key = value`
-/// at the top or in a section named after the tool) and an environment variable CAMRING_<OPTION>, upper case with _ for
-/// -. Precedence: command line, environment, file, default. Give positionals a long name too ("ring,--ring") and they
-/// can come from there as well.
+/// The house adds to every tool: -h --help, -V --version, -v --verbose, -q --quiet, --log-level,
+/// --log-format, --config,
+/// --check-config, --print-config. Every option of the tool is also a key of the configuration file (TOML:
+/// `key = value` at the top or in a section named after the tool) and an environment variable
+/// CAMRING_<OPTION>, upper case with _ for
+/// -. Precedence: command line, environment, file, default. Give positionals a long name too ("ring,--ring")
+/// and they can come from there as well.
 class Tool {
  public:
   virtual ~Tool() = default;

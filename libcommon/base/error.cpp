@@ -18,9 +18,12 @@ std::string join(const std::string& action, const std::string& object, const std
 ExitCode code_of(int errno_value, ExitCode fallback) {
   switch (errno_value) {
     case EACCES:
-    case EPERM: return ExitCode::no_permission;
-    case ENOENT: return ExitCode::no_input;
-    default: return fallback;
+    case EPERM:
+      return ExitCode::no_permission;
+    case ENOENT:
+      return ExitCode::no_input;
+    default:
+      return fallback;
   }
 }
 

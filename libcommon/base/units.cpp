@@ -24,7 +24,8 @@ Quantity split(std::string_view text, const char* what, const char* example) {
   Quantity quantity;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, quantity.value, std::chars_format::fixed);
-  if (result.ec != std::errc{} || !std::isfinite(quantity.value) || quantity.value < 0) refuse(text, what, example);
+  if (result.ec != std::errc{} || !std::isfinite(quantity.value) || quantity.value < 0)
+    refuse(text, what, example);
   quantity.unit = std::string_view(result.ptr, static_cast<std::size_t>(end - result.ptr));
   return quantity;
 }
@@ -84,8 +85,8 @@ std::int64_t parse_int(std::string_view text, std::int64_t min, std::int64_t max
   std::int64_t value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
   if (result.ec != std::errc{} || result.ptr != text.data() + text.size() || value < min || value > max) {
-    throw std::invalid_argument("'" + std::string(text) + "' is not a whole number from " + std::to_string(min) +
-                                " to " + std::to_string(max));
+    throw std::invalid_argument("'" + std::string(text) + "' is not a whole number from " +
+                                std::to_string(min) + " to " + std::to_string(max));
   }
   return value;
 }
@@ -103,7 +104,8 @@ Size parse_size(std::string_view text) {
 }
 
 Rate parse_rate(std::string_view text) {
-  static constexpr const char* kExample = "frames a second above 0 and up to 1000, e.g. 30, 29.97 or 30000/1001";
+  static constexpr const char* kExample =
+      "frames a second above 0 and up to 1000, e.g. 30, 29.97 or 30000/1001";
   Rate rate;
   if (const auto slash = text.find('/'); slash != std::string_view::npos) {
     try {
@@ -114,10 +116,12 @@ Rate parse_rate(std::string_view text) {
     }
   } else {
     const Quantity quantity = split(text, "frame rate", kExample);
-    if (!quantity.unit.empty() || quantity.value <= 0 || quantity.value > 1000) refuse(text, "frame rate", kExample);
+    if (!quantity.unit.empty() || quantity.value <= 0 || quantity.value > 1000)
+      refuse(text, "frame rate", kExample);
     // The NTSC family: people write 23.976, 29.97, 59.94 and mean N*1000/1001.
     const double ntsc = quantity.value * 1001 / 1000;
-    if (std::abs(ntsc - std::round(ntsc)) < 0.003 && std::abs(quantity.value - std::round(quantity.value)) > 0.01) {
+    if (std::abs(ntsc - std::round(ntsc)) < 0.003 &&
+        std::abs(quantity.value - std::round(quantity.value)) > 0.01) {
       rate = {static_cast<std::uint32_t>(std::lround(ntsc)) * 1000, 1001};
     } else {
       rate = {static_cast<std::uint32_t>(std::lround(quantity.value * 1000)), 1000};
@@ -139,9 +143,12 @@ std::string to_string(Rate rate) {
 std::string duration_text(std::chrono::nanoseconds duration) {
   const double ns = static_cast<double>(duration.count());
   std::array<char, 48> text{};
-  if (ns >= 1e9) std::snprintf(text.data(), text.size(), "%.4gs", ns / 1e9);
-  else if (ns >= 1e6) std::snprintf(text.data(), text.size(), "%.4gms", ns / 1e6);
-  else std::snprintf(text.data(), text.size(), "%.4gus", ns / 1e3);
+  if (ns >= 1e9)
+    std::snprintf(text.data(), text.size(), "%.4gs", ns / 1e9);
+  else if (ns >= 1e6)
+    std::snprintf(text.data(), text.size(), "%.4gms", ns / 1e6);
+  else
+    std::snprintf(text.data(), text.size(), "%.4gus", ns / 1e3);
   return text.data();
 }
 
@@ -154,7 +161,8 @@ std::string bytes_text(std::uint64_t bytes) {
     ++unit;
   }
   std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, kNames[unit]);
+  std::snprintf(text.data(), text.size(), unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value,
+                kNames[unit]);
   return text.data();
 }
 

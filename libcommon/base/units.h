@@ -41,9 +41,9 @@ struct Rate {
 /// A whole decimal number within [min, max]; nothing before or after it.
 [[nodiscard]] std::int64_t parse_int(std::string_view text, std::int64_t min, std::int64_t max);
 
-[[nodiscard]] std::string to_string(Size size);              ///< "1280x720"
-[[nodiscard]] std::string to_string(Rate rate);              ///< "30" or "29.97"
+[[nodiscard]] std::string to_string(Size size);                              ///< "1280x720"
+[[nodiscard]] std::string to_string(Rate rate);                              ///< "30" or "29.97"
 [[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);  ///< "1.5s", "200ms"
-[[nodiscard]] std::string bytes_text(std::uint64_t bytes);   ///< "64 MB", decimal units
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);                   ///< "64 MB", decimal units
 
 }  // namespace camring

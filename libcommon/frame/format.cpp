@@ -58,7 +58,8 @@ std::size_t FrameFormat::raw_bytes() const noexcept {
 }
 
 FrameFormat raw_format(PixelFormat pixels, Size size, Rate rate, std::uint32_t align) {
-  const auto* shape = std::find_if(kShapes.begin(), kShapes.end(), [&](const auto& s) { return s.format == pixels; });
+  const auto* shape =
+      std::find_if(kShapes.begin(), kShapes.end(), [&](const auto& s) { return s.format == pixels; });
   if (shape == kShapes.end() || size.width == 0 || size.height == 0) {
     throw std::invalid_argument("a raw frame needs a pixel format and a size");
   }

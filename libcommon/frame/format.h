@@ -56,7 +56,7 @@ struct Plane {
 
 /// Colour as ITU-T H.273 numbers it (the same as AVCOL_*): 0 or 2 is unspecified.
 struct Colour {
-  std::uint8_t range = 0;      ///< 0 unspecified, 1 limited ("video"), 2 full ("JPEG"): as AVColorRange
+  std::uint8_t range = 0;  ///< 0 unspecified, 1 limited ("video"), 2 full ("JPEG"): as AVColorRange
   std::uint8_t primaries = 2;
   std::uint8_t transfer = 2;
   std::uint8_t matrix = 2;
@@ -68,11 +68,11 @@ struct FrameFormat {
   Codec codec = Codec::none;
   PixelFormat pixel_format = PixelFormat::none;  ///< raw only
   Size size;
-  Rate rate;                                     ///< nominal; num 0 where unknown
-  std::uint32_t plane_count = 0;                 ///< raw only
-  std::array<Plane, kMaxPlanes> planes{};        ///< raw only
+  Rate rate;                               ///< nominal; num 0 where unknown
+  std::uint32_t plane_count = 0;           ///< raw only
+  std::array<Plane, kMaxPlanes> planes{};  ///< raw only
   Colour colour;
-  std::vector<std::uint8_t> extradata;           ///< H.264/HEVC: parameter sets, Annex B; at most kMaxExtradata
+  std::vector<std::uint8_t> extradata;  ///< H.264/HEVC: parameter sets, Annex B; at most kMaxExtradata
 
   /// Bytes of one raw frame (end of the last plane); 0 for compressed ones.
   [[nodiscard]] std::size_t raw_bytes() const noexcept;

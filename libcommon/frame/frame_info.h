@@ -7,12 +7,13 @@ namespace camring {
 
 /// Flags of one frame. The bits are part of the ring's ABI (camring-ring(5)).
 namespace frame_flag {
-inline constexpr std::uint32_t keyframe = 1u << 0;       ///< decodable on its own; every raw and MJPEG frame
-inline constexpr std::uint32_t discontinuity = 1u << 1;  ///< frames before it are missing at the source, or time jumped
-inline constexpr std::uint32_t placeholder = 1u << 2;    ///< made by a tool, not seen by a camera
-inline constexpr std::uint32_t inferred = 1u << 3;       ///< capture time was estimated, not measured
-inline constexpr std::uint32_t degraded = 1u << 4;       ///< quality, size or rate lowered by dynamic quality
-inline constexpr std::uint32_t corrupt = 1u << 5;        ///< the source said that the data may be damaged
+inline constexpr std::uint32_t keyframe = 1u << 0;  ///< decodable on its own; every raw and MJPEG frame
+inline constexpr std::uint32_t discontinuity =
+    1u << 1;  ///< frames before it are missing at the source, or time jumped
+inline constexpr std::uint32_t placeholder = 1u << 2;  ///< made by a tool, not seen by a camera
+inline constexpr std::uint32_t inferred = 1u << 3;     ///< capture time was estimated, not measured
+inline constexpr std::uint32_t degraded = 1u << 4;     ///< quality, size or rate lowered by dynamic quality
+inline constexpr std::uint32_t corrupt = 1u << 5;      ///< the source said that the data may be damaged
 }  // namespace frame_flag
 
 /// A frame's identity and times; all times are CLOCK_MONOTONIC nanoseconds.

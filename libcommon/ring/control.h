@@ -1,5 +1,6 @@
 // The control channel: a SOCK_SEQPACKET socket beside the ring, served by its writer. A connection is a
-// consumer's presence; the kernel ends it when the consumer dies. Messages are hints; losing them harms nobody.
+// consumer's presence; the kernel ends it when the consumer dies. Messages are hints; losing them harms
+// nobody.
 #pragma once
 
 #include <sys/types.h>
@@ -13,10 +14,11 @@ namespace camring {
 /// A message from consumer to writer: exactly 64 bytes, little-endian. Anything else closes the connection.
 struct ControlMessage {
   enum class Type : std::uint32_t {
-    hello = 1,       ///< label: who this is; frames are wanted from now on
-    keyframe = 2,    ///< please make a keyframe soon
-    report = 3,      ///< seen and missed: totals of this consumer
-    statistics = 4,  ///< answer with one JSON datagram (this connection is then no consumer unless it said hello)
+    hello = 1,     ///< label: who this is; frames are wanted from now on
+    keyframe = 2,  ///< please make a keyframe soon
+    report = 3,    ///< seen and missed: totals of this consumer
+    statistics =
+        4,  ///< answer with one JSON datagram (this connection is then no consumer unless it said hello)
   };
   std::uint32_t magic = kMagic;
   Type type = Type::hello;
@@ -30,12 +32,12 @@ static_assert(sizeof(ControlMessage) == 64);
 
 /// A connected consumer, as the writer sees it.
 struct Consumer {
-  pid_t pid = 0;          ///< from SO_PEERCRED, in the writer's pid namespace
+  pid_t pid = 0;  ///< from SO_PEERCRED, in the writer's pid namespace
   uid_t uid = 0;
-  std::string command;    ///< /proc/PID/comm at the time of hello
-  std::string label;      ///< what it calls itself
-  std::uint64_t seen = 0, missed = 0;   ///< its own report
-  std::int64_t connected_ns = 0;        ///< CLOCK_MONOTONIC
+  std::string command;                 ///< /proc/PID/comm at the time of hello
+  std::string label;                   ///< what it calls itself
+  std::uint64_t seen = 0, missed = 0;  ///< its own report
+  std::int64_t connected_ns = 0;       ///< CLOCK_MONOTONIC
 };
 
 }  // namespace camring

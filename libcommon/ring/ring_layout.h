@@ -17,8 +17,8 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::ato
 
 inline constexpr std::uint64_t kMagic = 0x00474e49524d4143;  ///< "CAMRING\0", stored last
 inline constexpr std::uint32_t kAbiVersion = 1;
-inline constexpr std::uint32_t kAlign = 64;           ///< payloads begin on cache lines
-inline constexpr std::uint32_t kMaxMetadata = 4096;   ///< JSON bytes of one frame
+inline constexpr std::uint32_t kAlign = 64;          ///< payloads begin on cache lines
+inline constexpr std::uint32_t kMaxMetadata = 4096;  ///< JSON bytes of one frame
 inline constexpr std::uint32_t kMaxDepth = 1u << 16;
 inline constexpr std::uint64_t kMaxArena = 1ull << 40;
 inline constexpr std::uint64_t kNoKeyframe = ~0ull;
@@ -32,9 +32,10 @@ struct PlaneWords {
 
 /// Words that change while the ring lives; written by the writer alone, a cache line for each use.
 struct Live {
-  alignas(64) std::atomic<std::uint64_t> head;           ///< number of the next frame
-  alignas(64) std::atomic<std::uint32_t> futex;          ///< +1 a frame or change of state; FUTEX_WAIT on it
-  alignas(64) std::atomic<std::uint64_t> intent;         ///< arena bytes before intent - arena_bytes may be overwritten
+  alignas(64) std::atomic<std::uint64_t> head;   ///< number of the next frame
+  alignas(64) std::atomic<std::uint32_t> futex;  ///< +1 a frame or change of state; FUTEX_WAIT on it
+  alignas(
+      64) std::atomic<std::uint64_t> intent;  ///< arena bytes before intent - arena_bytes may be overwritten
   alignas(64) std::atomic<std::uint64_t> last_keyframe;  ///< number, or kNoKeyframe
   alignas(64) std::atomic<std::uint32_t> state;          ///< WriterWord
   alignas(64) std::atomic<std::int64_t> beat_loop_ns;    ///< CLOCK_MONOTONIC: the writer's main loop ran
@@ -47,19 +48,19 @@ struct Header {
   std::atomic<std::uint64_t> magic;
   std::uint32_t abi_version;
   std::uint32_t header_bytes;
-  std::array<std::uint8_t, 16> uuid;   ///< of the writer's run
-  std::uint64_t epoch;                 ///< generation of this name; goes up
-  std::uint64_t first_number;          ///< the generation's first frame number
+  std::array<std::uint8_t, 16> uuid;  ///< of the writer's run
+  std::uint64_t epoch;                ///< generation of this name; goes up
+  std::uint64_t first_number;         ///< the generation's first frame number
   std::uint32_t writer_pid;
   std::uint32_t reserved0;
-  std::uint64_t writer_start_ticks;    ///< field 22 of /proc/PID/stat: tells a recycled pid
+  std::uint64_t writer_start_ticks;  ///< field 22 of /proc/PID/stat: tells a recycled pid
   std::int64_t created_wall_ns;
   std::uint64_t file_bytes;
-  std::uint32_t index_depth;           ///< a power of two
+  std::uint32_t index_depth;  ///< a power of two
   std::uint32_t entry_bytes;
   std::uint64_t index_offset;
   std::uint64_t arena_offset;
-  std::uint64_t arena_bytes;           ///< a multiple of kAlign
+  std::uint64_t arena_bytes;  ///< a multiple of kAlign
   std::uint32_t codec;
   std::uint32_t pixel_format;
   std::uint32_t width, height;
@@ -69,18 +70,18 @@ struct Header {
   std::array<PlaneWords, 4> planes;
   std::uint32_t extradata_bytes;
   std::uint32_t reserved1[11];
-  std::array<char, 128> name;          ///< NUL-terminated, as the two below
-  std::array<char, 128> writer;        ///< tool and version
-  std::array<char, 512> source;        ///< what the writer captures or derives from; no secrets
+  std::array<char, 128> name;    ///< NUL-terminated, as the two below
+  std::array<char, 128> writer;  ///< tool and version
+  std::array<char, 512> source;  ///< what the writer captures or derives from; no secrets
   alignas(4096) std::array<std::uint8_t, 4096> extradata;
   alignas(4096) Live live;
 };
 
 struct Entry {
-  std::atomic<std::uint64_t> seq;        ///< 2n+1 while frame n is written, 2n+2 when it is valid
-  std::atomic<std::uint64_t> position;   ///< arena position of the payload: counts bytes, never wraps
+  std::atomic<std::uint64_t> seq;       ///< 2n+1 while frame n is written, 2n+2 when it is valid
+  std::atomic<std::uint64_t> position;  ///< arena position of the payload: counts bytes, never wraps
   std::atomic<std::uint32_t> size_bytes;
-  std::atomic<std::uint32_t> flags;      ///< frame_flag bits
+  std::atomic<std::uint32_t> flags;  ///< frame_flag bits
   std::atomic<std::int64_t> capture_ns;
   std::atomic<std::int64_t> publish_ns;
   std::atomic<std::uint64_t> source_number;
@@ -91,14 +92,16 @@ struct Entry {
 };
 
 static_assert(sizeof(Entry) == 128);
-static_assert(offsetof(Entry, position) == 8 && offsetof(Entry, size_bytes) == 16 && offsetof(Entry, flags) == 20);
+static_assert(offsetof(Entry, position) == 8 && offsetof(Entry, size_bytes) == 16 &&
+              offsetof(Entry, flags) == 20);
 static_assert(offsetof(Entry, capture_ns) == 24 && offsetof(Entry, publish_ns) == 32);
 static_assert(offsetof(Entry, source_number) == 40 && offsetof(Entry, source_capture_ns) == 48);
 static_assert(offsetof(Entry, meta_position) == 56 && offsetof(Entry, meta_bytes) == 64);
 
 static_assert(sizeof(Header) == 12288);
 static_assert(offsetof(Header, abi_version) == 8 && offsetof(Header, header_bytes) == 12);
-static_assert(offsetof(Header, uuid) == 16 && offsetof(Header, epoch) == 32 && offsetof(Header, first_number) == 40);
+static_assert(offsetof(Header, uuid) == 16 && offsetof(Header, epoch) == 32 &&
+              offsetof(Header, first_number) == 40);
 static_assert(offsetof(Header, writer_pid) == 48 && offsetof(Header, writer_start_ticks) == 56);
 static_assert(offsetof(Header, created_wall_ns) == 64 && offsetof(Header, file_bytes) == 72);
 static_assert(offsetof(Header, index_depth) == 80 && offsetof(Header, entry_bytes) == 84);

@@ -13,12 +13,13 @@ namespace camring {
 /// One ring as found in the directory.
 struct RingStatus {
   std::string name;
-  std::string problem;  ///< why the ring could not be read (permission, version, damaged); empty when all is well
+  std::string
+      problem;  ///< why the ring could not be read (permission, version, damaged); empty when all is well
   FrameFormat format;
   WriterState state = WriterState::absent;
   std::uint64_t epoch = 0;
-  std::uint64_t head = 0;              ///< frames published so far, over all generations
-  std::uint64_t held = 0;              ///< frames that can be read now
+  std::uint64_t head = 0;  ///< frames published so far, over all generations
+  std::uint64_t held = 0;  ///< frames that can be read now
   std::uint64_t arena_bytes = 0, used_bytes = 0, file_bytes = 0;
   std::uint32_t depth = 0;
   double measured_fps = 0;             ///< from the capture times held; 0 with fewer than two frames

@@ -13,16 +13,17 @@ bool is_ring_name(std::string_view name) noexcept {
     if (name.ends_with(ending)) return false;
   }
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
 }
 
 void check_ring_name(std::string_view name) {
   if (is_ring_name(name)) return;
-  throw Error(ExitCode::usage, "use ring name", "'" + std::string(name) + "'", "not a ring name",
-              "write 1 to 64 of A-Z a-z 0-9 . _ - that do not start with . or - nor end in .lock, .sock or .tmp, "
-              "e.g. cam0");
+  throw Error(
+      ExitCode::usage, "use ring name", "'" + std::string(name) + "'", "not a ring name",
+      "write 1 to 64 of A-Z a-z 0-9 . _ - that do not start with . or - nor end in .lock, .sock or .tmp, "
+      "e.g. cam0");
 }
 
 std::string ring_directory() {

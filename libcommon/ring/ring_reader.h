@@ -22,8 +22,8 @@ enum class ReadStart {
 
 struct ReaderOptions {
   ReadStart start = ReadStart::newest;
-  bool connect = false;   ///< be a consumer on the control channel (demand, statistics)
-  std::string label;      ///< how shmstat names this consumer
+  bool connect = false;  ///< be a consumer on the control channel (demand, statistics)
+  std::string label;     ///< how shmstat names this consumer
 };
 
 /// What next() brought.
@@ -35,29 +35,30 @@ enum class ReadStatus {
 };
 
 /// One frame in place, in shared memory. The writer may overwrite it at any time: use the bytes, then ask
-/// RingReader::still_valid; what a parser trusts is copied first (RingReader::copy). Valid until the next call of
-/// the reader's next() at the latest.
+/// RingReader::still_valid; what a parser trusts is copied first (RingReader::copy). Valid until the next
+/// call of the reader's next() at the latest.
 struct FrameView {
   FrameInfo info;
   std::span<const std::uint8_t> payload;
   std::span<const std::uint8_t> metadata;  ///< JSON, may be empty
-  std::uint64_t missed = 0;                ///< frames between the one before and this one that this reader did not get
-  std::uint64_t position = 0;              ///< internal: arena position, for still_valid
+  std::uint64_t missed = 0;    ///< frames between the one before and this one that this reader did not get
+  std::uint64_t position = 0;  ///< internal: arena position, for still_valid
 };
 
 /// Reads one ring by name and follows it through deaths and changes of format. One thread at a time.
 class RingReader {
  public:
   /// Opens the ring if it is there; one that is not is waited for by next().
-  /// @throws Error: usage (bad name), no_permission, data (a ring of another version or with impossible content).
+  /// @throws Error: usage (bad name), no_permission, data (a ring of another version or with impossible
+  /// content).
   explicit RingReader(std::string_view name, ReaderOptions options = {});
   RingReader(RingReader&&) noexcept;
   RingReader& operator=(RingReader&&) noexcept;
   ~RingReader();
 
-  /// The next frame in order, waiting at most `timeout` (zero: only look, without any system call when a frame
-  /// is there). A reader that was overtaken goes on with the newest frame (in H.264 and HEVC the newest keyframe,
-  /// else the next to come); view.missed says how many were lost, exactly.
+  /// The next frame in order, waiting at most `timeout` (zero: only look, without any system call when a
+  /// frame is there). A reader that was overtaken goes on with the newest frame (in H.264 and HEVC the newest
+  /// keyframe, else the next to come); view.missed says how many were lost, exactly.
   [[nodiscard]] ReadStatus next(FrameView& view, std::chrono::nanoseconds timeout);
 
   /// As next(), but skips to the newest frame at once when more than one is waiting. For raw and MJPEG.
@@ -66,7 +67,8 @@ class RingReader {
   /// Whether the view's bytes have been the frame's, whole, up to this call.
   [[nodiscard]] bool still_valid(const FrameView& view) const noexcept;
 
-  /// Copies payload and, if wanted, metadata, then checks. False: overwritten meanwhile; what was copied is void.
+  /// Copies payload and, if wanted, metadata, then checks. False: overwritten meanwhile; what was copied is
+  /// void.
   [[nodiscard]] bool copy(const FrameView& view, std::vector<std::uint8_t>& payload,
                           std::string* metadata = nullptr) const;
 

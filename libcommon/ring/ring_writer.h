@@ -38,8 +38,8 @@ class Claim {
 /// take_keyframe_request: any thread. The destructor closes.
 class RingWriter {
  public:
-  /// Takes the name and makes the first generation; nobody ever sees a half-made ring. Frame numbers go on from a
-  /// dead writer's ring of the same name.
+  /// Takes the name and makes the first generation; nobody ever sees a half-made ring. Frame numbers go on
+  /// from a dead writer's ring of the same name.
   /// @throws Error: usage (bad name), temporary (another writer holds the name; says its pid), system (the
   ///   directory is full; says what is needed), no_permission.
   explicit RingWriter(RingSpec spec);
@@ -82,7 +82,8 @@ class RingWriter {
   [[nodiscard]] std::size_t consumer_count() const noexcept;
   /// True once for each batch of keyframe requests since the last call.
   [[nodiscard]] bool take_keyframe_request() noexcept;
-  /// Readable when a consumer came, went or asked for a keyframe; reset by reading its 8 bytes. -1 without control.
+  /// Readable when a consumer came, went or asked for a keyframe; reset by reading its 8 bytes. -1 without
+  /// control.
   [[nodiscard]] int event_fd() const noexcept;
 
  private:
