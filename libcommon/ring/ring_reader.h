@@ -22,8 +22,8 @@ enum class ReadStart {
 
 struct ReaderOptions {
   ReadStart start = ReadStart::newest;
-  bool connect = false;  ///< be a consumer on the control channel (demand, statistics)
-  std::string label;     ///< how shmstat names this consumer
+  bool connect = false;    ///< be a consumer on the control channel (demand, statistics)
+  std::string label = {};  ///< how shmstat names this consumer
 };
 
 /// What next() brought.

@@ -15,24 +15,25 @@ namespace camring {
 
 /// How to make a ring.
 struct RingSpec {
-  std::string name;
-  FrameFormat format;
+  std::string name = {};
+  FrameFormat format = {};
   std::uint32_t frames = 0;       ///< frames to hold at least; 0: a sensible number for the format
   std::uint64_t arena_bytes = 0;  ///< payload bytes; 0: from the format and `frames`
   mode_t mode = 0640;
-  std::optional<gid_t> group;  ///< unset: group "video" where this process may give files to it
-  std::string writer;          ///< tool and version, for shmstat
-  std::string source;          ///< what the frames come from, for shmstat; no secrets
-  bool control = true;         ///< serve the control channel
+  std::optional<gid_t> group = {};  ///< unset: group "video" where this process may give files to it
+  std::string writer = {};          ///< tool and version, for shmstat
+  std::string source = {};          ///< what the frames come from, for shmstat; no secrets
+  bool control = true;              ///< serve the control channel
 };
 
 /// What the writer says about a frame at commit; FrameInfo's other fields are the ring's own business.
 struct CommitInfo {
   std::uint32_t flags = frame_flag::keyframe;
-  std::int64_t capture_ns = 0;                    ///< CLOCK_MONOTONIC
-  std::optional<std::uint64_t> source_number;     ///< unset: this ring is the source: the frame's own number
-  std::optional<std::int64_t> source_capture_ns;  ///< unset: capture_ns
-  std::string_view metadata;                      ///< JSON, at most 4096 bytes; copied
+  std::int64_t capture_ns = 0;  ///< CLOCK_MONOTONIC
+  std::optional<std::uint64_t> source_number =
+      {};  ///< unset: this ring is the source: the frame's own number
+  std::optional<std::int64_t> source_capture_ns = {};  ///< unset: capture_ns
+  std::string_view metadata = {};                      ///< JSON, at most 4096 bytes; copied
 };
 
 /// What a reader can tell of a ring's writer. Decided by lock and state words, never by time alone.

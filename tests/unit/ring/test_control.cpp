@@ -1,0 +1,142 @@
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <csignal>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "ring/control_server.h"
+#include "ring/control_socket.h"
+#include "ring_fixture.h"
+
+using namespace camring;
+using namespace camring::test;
+
+namespace {
+
+// Waits for a state of the control channel, which another thread serves.
+template <class F>
+bool eventually(F&& predicate) {
+  const std::int64_t end = monotonic_ns() + 20'000'000'000;
+  while (!predicate()) {
+    if (monotonic_ns() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+UniqueFd raw_connection(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const ControlAddress address(path);
+  REQUIRE(::connect(fd.get(), address.data(), address.size()) == 0);
+  return fd;
+}
+
+}  // namespace
+
+TEST_CASE("a connected reader is a consumer with pid, command and label until it dies") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  const pid_t child = in_child([] {
+    RingReader reader("cam0", {.connect = true, .label = "a test"});
+    ::pause();
+    return 0;
+  });
+  REQUIRE(eventually([&] { return writer.consumer_count() == 1; }));
+  const auto consumers = writer.consumers();
+  REQUIRE(consumers.size() == 1);
+  CHECK(consumers[0].pid == child);
+  CHECK(consumers[0].label == "a test");
+  CHECK_FALSE(consumers[0].command.empty());
+  CHECK(ring_status("cam0", true).consumers->size() == 1);
+  pollfd event{writer.event_fd(), POLLIN, 0};
+  CHECK(::poll(&event, 1, 10'000) == 1);
+  ::kill(child, SIGKILL);
+  wait_for_child(child);
+  CHECK(eventually([&] { return writer.consumer_count() == 0; }));
+}
+
+TEST_CASE("a keyframe request reaches the writer once") {
+  RingDirectory directory;
+  RingWriter writer(video_spec("cam0"));
+  RingReader reader("cam0", {.connect = true});
+  CHECK_FALSE(writer.take_keyframe_request());
+  reader.request_keyframe();
+  REQUIRE(eventually([&] { return writer.take_keyframe_request(); }));
+  CHECK_FALSE(writer.take_keyframe_request());
+}
+
+TEST_CASE("a consumer finds the next writer of the ring by itself") {
+  RingDirectory directory;
+  RingReader reader("cam0", {.connect = true});
+  FrameView view;
+  for (int i = 0; i < 2; ++i) {
+    RingWriter writer(gray_spec("cam0"));
+    put_gray(writer);
+    REQUIRE(read_frame(reader, view) == ReadStatus::frame);
+    CHECK(eventually([&] {
+      (void)reader.next(view, 1ms);
+      return writer.consumer_count() == 1;
+    }));
+  }
+}
+
+TEST_CASE("garbage on the control channel closes that connection and hurts nobody") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  RingReader good("cam0", {.connect = true, .label = "good"});
+  REQUIRE(eventually([&] { return writer.consumer_count() == 1; }));
+  std::mt19937 random(7);
+  for (int i = 0; i < 300; ++i) {
+    const UniqueFd fd = raw_connection(directory.file("cam0.sock"));
+    std::vector<char> bytes(random() % 300);
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (i % 3 == 0 && bytes.size() >= 4) std::memcpy(bytes.data(), &ControlMessage::kMagic, 4);
+    // Half of them hang up before the answer.
+    (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  CHECK(eventually([&] { return writer.consumer_count() == 1; }));
+  CHECK(writer.consumers().at(0).label == "good");
+}
+
+TEST_CASE("labels are made printable, sizes and types are checked") {
+  ControlMessage message;
+  message.label.fill('\x01');
+  ControlMessage parsed;
+  REQUIRE(parse_control_message(&message, sizeof message, parsed));
+  CHECK(std::string(parsed.label.data()) == std::string(39, '?'));
+  CHECK_FALSE(parse_control_message(&message, sizeof message - 1, parsed));
+  message.type = static_cast<ControlMessage::Type>(9);
+  CHECK_FALSE(parse_control_message(&message, sizeof message, parsed));
+  message.type = ControlMessage::Type::hello;
+  message.magic = 0;
+  CHECK_FALSE(parse_control_message(&message, sizeof message, parsed));
+}
+
+TEST_CASE("more consumers than the limit are refused without harm") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  std::vector<RingReader> readers;
+  for (std::size_t i = 0; i < kMaxConsumers + 20; ++i) {
+    readers.emplace_back("cam0", ReaderOptions{.connect = true});
+    put_gray(writer);
+  }
+  CHECK(eventually([&] { return writer.consumer_count() >= kMaxConsumers / 2; }));
+  CHECK(writer.consumer_count() <= kMaxConsumers);
+  FrameView view;
+  CHECK(readers.back().next(view, 1s) == ReadStatus::frame);
+}
+
+TEST_CASE("a ring directory with a long path works, control channel included") {
+  RingDirectory directory;
+  const std::string deep = std::filesystem::path(directory.file("x")).parent_path().string() + "/" +
+                           std::string(100, 'd') + "/" + std::string(100, 'e');
+  std::filesystem::create_directories(deep);
+  ::setenv("CAMRING_DIR", deep.c_str(), 1);
+  RingWriter writer(gray_spec("cam0"));
+  RingReader reader("cam0", {.connect = true});
+  CHECK(eventually([&] { return writer.consumer_count() == 1; }));
+}
