@@ -64,7 +64,7 @@ TEST_CASE("a C program writes in place and another reads what it wrote") {
   CHECK(frame.payload_bytes == 32 * 16);
   CHECK(frame.payload[100] == 99);
   CHECK(camring_reader_valid(reader, &frame) == 1);
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 40; ++i) {
     const std::string grey(32 * 16, 'x');
     CHECK(camring_writer_publish(writer, reinterpret_cast<const std::uint8_t*>(grey.data()), grey.size(),
                                  &info) == 0);
