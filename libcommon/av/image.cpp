@@ -64,9 +64,8 @@ bool full_range(PixelFormat pixels, const Colour& colour) noexcept {
   switch (pixels) {
     case PixelFormat::rgb24:
     case PixelFormat::bgr24:
-      return true;
     case PixelFormat::gray8:
-      return colour.range != 1;
+      return true;
     default:
       return colour.range == 2;
   }

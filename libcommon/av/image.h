@@ -44,8 +44,8 @@ struct PlaneExtent {
 [[nodiscard]] ImageView view_of(const FrameFormat& format, std::span<const std::uint8_t> payload);
 [[nodiscard]] ImageSpan span_of(const FrameFormat& format, std::span<std::uint8_t> payload);
 
-/// What the numbers mean where nobody said: true for 0..255 ("full"), false for 16..235 ("limited").
-/// RGB and GRAY8 are full, other raw video is limited (as FFmpeg, GStreamer and V4L2 take it).
+/// What the numbers mean: true for 0..255 ("full"), false for 16..235 ("limited"). RGB and GRAY8 are always
+/// full, other raw video is limited unless it says otherwise (as FFmpeg, GStreamer and V4L2 take it).
 [[nodiscard]] bool full_range(PixelFormat pixels, const Colour& colour) noexcept;
 
 /// The colour of pictures inside JPEG files: full range, BT.601 matrix (JFIF 1.02, "Color space").
