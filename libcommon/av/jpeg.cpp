@@ -96,6 +96,7 @@ JpegStatus JpegDecoder::decode(std::span<const std::uint8_t> jpeg, Size target, 
     return JpegStatus::unsupported;
   }
   const Size full{static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height)};
+  full_size_ = full;
   const unsigned factor = jpeg_reduction(full, target);
   const Size size{reduced(full.width, factor), reduced(full.height, factor)};
   const auto w = static_cast<int>(size.width);

@@ -43,6 +43,9 @@ class JpegDecoder {
   /// @param out     reshaped; undefined when the result is not usable()
   [[nodiscard]] JpegStatus decode(std::span<const std::uint8_t> jpeg, Size target, Image& out);
 
+  /// The size that the last usable image has in its file.
+  [[nodiscard]] Size full_size() const noexcept { return full_size_; }
+
  private:
   struct Destroy {
     void operator()(void* handle) const noexcept;
@@ -50,6 +53,7 @@ class JpegDecoder {
   [[nodiscard]] JpegStatus give_up(std::span<const std::uint8_t> jpeg) noexcept;
   [[nodiscard]] JpegStatus judge_warning(std::span<const std::uint8_t> jpeg) const noexcept;
   std::unique_ptr<void, Destroy> handle_;
+  Size full_size_;
 };
 
 /// Encodes planes. Owns its handle and its buffer: one thread at a time.

@@ -107,14 +107,24 @@ bool Scaler::prepare(const Side& from, const Side& to) {
   return true;
 }
 
-bool Scaler::scale(const ImageView& from, const ImageSpan& to) {
+std::pair<Scaler::Side, Scaler::Side> Scaler::sides_of(const ImageView& from, const ImageSpan& to) noexcept {
   Side source{from.pixel_format, from.size, full_range(from.pixel_format, from.colour),
               matrix_of(from.colour)};
   Side target{to.pixel_format, to.size, full_range(to.pixel_format, to.colour), matrix_of(to.colour)};
   const bool luma_only = source.pixels == PixelFormat::gray8 || target.pixels == PixelFormat::gray8;
   if (source.matrix == 0 || is_rgb(source.pixels)) source.matrix = target.matrix;
-  if (target.matrix == 0 || is_rgb(target.pixels) || luma_only) target.matrix = source.matrix;
+  if (target.matrix == 0 || is_rgb(target.pixels)) target.matrix = source.matrix;
   if (source.matrix == 0 || luma_only) source.matrix = target.matrix = SWS_CS_ITU601;
+  return {source, target};
+}
+
+bool Scaler::copies(const ImageView& from, const ImageSpan& to) noexcept {
+  const auto [source, target] = sides_of(from, to);
+  return source == target;
+}
+
+bool Scaler::scale(const ImageView& from, const ImageSpan& to) {
+  auto [source, target] = sides_of(from, to);
   if (source == target) {
     copy_image(from, to);
     return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "av/image.h"
 
@@ -29,6 +30,9 @@ class Scaler {
   /// @return false when libswscale refuses (sizes that make no sense to it): nothing was written
   [[nodiscard]] bool scale(const ImageView& from, const ImageSpan& to);
 
+  /// Whether scale() would only copy: format, size, range and matrix are the same. Looks at no pixels.
+  [[nodiscard]] static bool copies(const ImageView& from, const ImageSpan& to) noexcept;
+
  private:
   struct Side {
     PixelFormat pixels = PixelFormat::none;
@@ -40,6 +44,7 @@ class Scaler {
   struct Free {
     void operator()(SwsContext* context) const noexcept;
   };
+  static std::pair<Side, Side> sides_of(const ImageView& from, const ImageSpan& to) noexcept;
   bool prepare(const Side& from, const Side& to);
   bool run(const ImageView& from, const ImageSpan& to);
   bool run_even(const ImageView& from, const ImageSpan& to);

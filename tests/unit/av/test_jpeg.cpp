@@ -100,6 +100,7 @@ TEST_CASE("jpeg: decoding shrinks as far as the target allows and not further") 
     CHECK(test::distance(back.view(), expected.view()) <= 24);
     REQUIRE(decoder.decode(bytes, {20, 10}, back) == JpegStatus::ok);
     CHECK(back.view().size == Size{21, 13});
+    CHECK(decoder.full_size() == Size{161, 99});
   }
 }
 

@@ -1,0 +1,118 @@
+// One output: its ring, its share of the source's frames, its encoder. Follows the source's format and tells
+// its readers how the source does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "app/log.h"
+#include "app/metrics.h"
+#include "encoder.h"
+#include "output_spec.h"
+#include "rate_reducer.h"
+#include "ring/ring_writer.h"
+#include "source.h"
+
+namespace camring::shmpub {
+
+/// Why a frame that was due did not reach an output. A closed set: these are metric labels.
+enum class OutputDrop {
+  overwritten,  ///< the source's bytes were gone before the picture was made
+  encoder,      ///< the encoder failed
+  too_large,    ///< it does not fit into the ring and the ring could not grow
+};
+inline constexpr std::size_t kOutputDrops = 3;
+[[nodiscard]] const char* to_string(OutputDrop drop) noexcept;
+
+/// What is the same for all outputs of one process.
+struct OutputSettings {
+  std::string source;        ///< for shmstat
+  std::uint32_t frames = 0;  ///< frames that each ring holds at least; 0: as the format suggests
+  bool on_demand = false;    ///< encode only while somebody reads
+};
+
+/// The picture that an output needs made of the source's.
+struct PictureWish {
+  PixelFormat pixels = PixelFormat::none;
+  Size size;
+  Colour colour;
+  friend bool operator==(const PictureWish&, const PictureWish&) = default;
+};
+
+/// One thread at a time, not always the same; the counts of any thread.
+class Output {
+ public:
+  Output(OutputSpec spec, const OutputSettings& settings, app::Metrics& metrics);
+
+  /// How the output gets from the source's frames to its own.
+  enum class Way {
+    bytes,    ///< unchanged
+    raw,      ///< a picture, converted straight into the ring
+    encoded,  ///< a picture through the encoder
+  };
+
+  /// Makes the ring, or a new generation where the source's format asks for one. The next frame is a
+  /// discontinuity.
+  /// @throws Error as RingWriter does.
+  void follow(const FrameFormat& source);
+  [[nodiscard]] bool ready() const noexcept { return writer_ != nullptr; }
+  [[nodiscard]] Size size() const noexcept { return writer_->format().size; }
+  [[nodiscard]] Way way() const noexcept { return way_; }
+
+  /// Whether anybody wants this output's frames.
+  [[nodiscard]] bool wanted() const noexcept;
+  /// Whether this frame of the source is one of this output's.
+  [[nodiscard]] bool due(const SourceFrame& frame) noexcept;
+
+  /// What it needs of a picture of this kind. Ways raw and encoded.
+  [[nodiscard]] PictureWish wish(const av::ImageView& picture) const noexcept;
+
+  /// Way bytes: publishes the payload if it was whole until copied.
+  void publish(const Source& source, const SourceFrame& frame);
+  /// Way raw: memory of the ring to fill with the wished picture; empty when there is none (counted). Until
+  /// the next claim its pixels may be read, also after commit().
+  [[nodiscard]] av::ImageSpan claim(const SourceFrame& frame);
+  void commit(const SourceFrame& frame);
+  /// Way encoded. @param still_valid  asked after encoding, before publishing
+  template <class StillValid>
+  void encode(const av::ImageView& picture, const SourceFrame& frame, StillValid still_valid) {
+    const Encoded encoded = encode(picture);
+    if (!still_valid()) return drop(OutputDrop::overwritten, frame);
+    publish_encoded(encoded, frame);
+  }
+  void drop(OutputDrop reason, const SourceFrame& frame) noexcept;
+
+  void beat() noexcept;
+  void set_signal(bool present) noexcept;
+  [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
+  [[nodiscard]] std::uint64_t frames() const noexcept { return frames_total_.value(); }
+  [[nodiscard]] std::uint64_t drops() const noexcept;
+  [[nodiscard]] std::uint64_t drops(OutputDrop reason) const noexcept;
+  [[nodiscard]] std::string description() const { return spec_.name + " " + describe(writer_->format()); }
+
+ private:
+  [[nodiscard]] FrameFormat target(const FrameFormat& source) const;
+  [[nodiscard]] Encoded encode(const av::ImageView& picture);
+  void publish_encoded(const Encoded& encoded, const SourceFrame& frame);
+  [[nodiscard]] bool make_room(std::size_t bytes, const SourceFrame& frame);
+  [[nodiscard]] CommitInfo commit_info(const SourceFrame& frame, bool keyframe) noexcept;
+  void counted() noexcept;
+
+  OutputSpec spec_;
+  OutputSettings settings_;
+  Way way_ = Way::encoded;
+  RateReducer reducer_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<RingWriter> writer_;
+  Claim claim_;
+  std::uint32_t pending_flags_ = 0;  // discontinuities of frames that this output left out
+  app::Counter& frames_total_;
+  app::Histogram& encode_seconds_;
+  std::array<app::Counter*, kOutputDrops> dropped_total_{};
+  app::RepeatingFault too_large_;
+};
+
+}  // namespace camring::shmpub

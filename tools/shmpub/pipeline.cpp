@@ -1,0 +1,227 @@
+#include "pipeline.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace camring::shmpub {
+namespace {
+
+constexpr std::size_t kMaxThreads = 4;
+
+// The main thread works too, and more threads than outputs have nothing to do.
+std::size_t helpers(std::size_t outputs) {
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min({outputs, cores, kMaxThreads}) - 1;
+}
+
+bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
+
+}  // namespace
+
+const char* to_string(SourceDrop drop) noexcept {
+  static constexpr std::array<const char*, kSourceDrops> kNames{"behind", "overwritten", "corrupt",
+                                                                "truncated", "unsupported"};
+  return kNames[static_cast<std::size_t>(drop)];
+}
+
+Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::string& source,
+                   app::Metrics& metrics)
+    : outputs_(std::move(outputs)),
+      damaged_total_(metrics.counter("frames_damaged_total",
+                                     "Frames of the source that break their standard but were used.",
+                                     {{"ring", source}})),
+      decode_seconds_(
+          metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "decode"}})),
+      workers_(helpers(outputs_.size())) {
+  step_.workers = &workers_;
+  step_.scale_seconds =
+      &metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "scale"}});
+  for (std::size_t i = 0; i < kSourceDrops; ++i) {
+    dropped_total_[i] =
+        &metrics.counter("frames_dropped_total", "Frames that were due but did not reach the ring.",
+                         {{"ring", source}, {"reason", to_string(static_cast<SourceDrop>(i))}});
+  }
+  for (const auto& output : outputs_) encodings_.push_back(std::make_unique<EncodeJob>(*output));
+}
+
+void Pipeline::follow(const FrameFormat& format) {
+  video_.reset();
+  if (is_video(format.codec)) video_.emplace(format);
+  format_ = format;
+  nodes_.clear();
+  followed_ = format.size.width != 0 && format.size.height != 0;
+  if (!followed_) return;
+  for (const auto& output : outputs_) output->follow(format_);
+}
+
+// What a picture's own size is counts more than what the ring or pipe said of it, if anything. True: outputs
+// changed.
+bool Pipeline::adopt(Size size) {
+  if (followed_ && format_.size == size) return false;
+  format_.size = size;
+  nodes_.clear();
+  followed_ = true;
+  for (const auto& output : outputs_) output->follow(format_);
+  return true;
+}
+
+void Pipeline::process(Source& source, const SourceFrame& frame) {
+  if (format_.codec == Codec::none) return;
+  if (video_) return decode_video(source, frame);
+  if (format_.codec == Codec::mjpeg && !av::jpeg_is_whole(frame.payload)) return drop(SourceDrop::truncated);
+  if (!followed_ && (!decode_jpeg(frame) || !adopt(jpeg_.full_size()))) return;
+  step(source, frame, {});
+}
+
+void Pipeline::decode_video(Source& source, const SourceFrame& frame) {
+  if (followed_ && !wanted()) return video_->restart();
+  if (video_->waits_for_keyframe() && !frame.info.keyframe()) source.request_keyframe();
+  const std::int64_t start = monotonic_ns();
+  if (!video_->push(frame)) drop(SourceDrop::corrupt);
+  DecodedFrame decoded;
+  while (video_->pull(decoded)) {
+    decode_seconds_.observe(static_cast<double>(monotonic_ns() - start) * 1e-9);
+    if ((decoded.frame.info.flags & frame_flag::corrupt) != 0) damaged_total_.add();
+    (void)adopt(decoded.picture.size);
+    step(source, decoded.frame, decoded.picture);
+  }
+}
+
+void Pipeline::step(Source& source, const SourceFrame& frame, const av::ImageView& decoded) {
+  due_.clear();
+  bool picture_wanted = false;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (!outputs_[i]->due(frame)) continue;
+    due_.push_back(i);
+    picture_wanted |= outputs_[i]->way() != Output::Way::bytes;
+  }
+  marked_ = frame;
+  const av::ImageView picture = decoded || !picture_wanted ? decoded : picture_of(frame);
+  if (picture && format_.codec == Codec::mjpeg && adopt(jpeg_.full_size())) return step(source, frame, {});
+
+  for (const std::size_t i : due_) {
+    if (outputs_[i]->way() == Output::Way::bytes) outputs_[i]->publish(source, marked_);
+  }
+  if (picture && picture_wanted) run_nodes(source, marked_, picture);
+}
+
+av::ImageView Pipeline::picture_of(const SourceFrame& frame) {
+  if (format_.codec == Codec::mjpeg) return decode_jpeg(frame);
+  const av::ImageView picture = av::view_of(format_, frame.payload);
+  if (!picture) drop(SourceDrop::corrupt);
+  return picture;
+}
+
+av::ImageView Pipeline::decode_jpeg(const SourceFrame& frame) {
+  const std::int64_t start = monotonic_ns();
+  const av::JpegStatus status = jpeg_.decode(frame.payload, largest_wish(), jpeg_picture_);
+  decode_seconds_.observe(static_cast<double>(monotonic_ns() - start) * 1e-9);
+  switch (status) {
+    case av::JpegStatus::damaged:
+      marked_.info.flags |= frame_flag::corrupt;
+      [[fallthrough]];
+    case av::JpegStatus::warning:
+      damaged_total_.add();
+      [[fallthrough]];
+    case av::JpegStatus::ok:
+      return jpeg_picture_.view();
+    case av::JpegStatus::truncated:
+      drop(SourceDrop::truncated);
+      break;
+    case av::JpegStatus::corrupt:
+      drop(SourceDrop::corrupt);
+      break;
+    case av::JpegStatus::unsupported:
+      drop(SourceDrop::unsupported);
+      break;
+  }
+  return {};
+}
+
+// Of all outputs that need pictures, due or not: a decoder that shrinks for some frames and not for others
+// would show.
+Size Pipeline::largest_wish() const noexcept {
+  Size largest;
+  if (!followed_) return largest;
+  for (const auto& output : outputs_) {
+    if (output->way() == Output::Way::bytes) continue;
+    largest.width = std::max(largest.width, output->size().width);
+    largest.height = std::max(largest.height, output->size().height);
+  }
+  return largest;
+}
+
+PictureNode& Pipeline::node_for(const PictureWish& wish) {
+  for (const auto& node : nodes_) {
+    if (node->wish() == wish) return *node;
+  }
+  return *nodes_.emplace_back(std::make_unique<PictureNode>(wish));
+}
+
+void Pipeline::run_nodes(Source& source, const SourceFrame& frame, const av::ImageView& picture) {
+  step_.source = &source;
+  step_.frame = &frame;
+  step_.picture = picture;
+  for (const auto& node : nodes_) node->begin(step_);
+  for (const std::size_t i : due_) {
+    if (outputs_[i]->way() == Output::Way::bytes) continue;
+    PictureNode& node = node_for(outputs_[i]->wish(picture));
+    if (!node.used()) node.begin(step_);
+    node.add(*outputs_[i], *encodings_[i]);
+  }
+  // One node runs here, the others wherever there is a thread; what they post is done when wait() returns.
+  PictureNode* own = nullptr;
+  for (const auto& node : nodes_) {
+    if (!node->used()) continue;
+    if (own != nullptr)
+      workers_.post(*node);
+    else
+      own = node.get();
+  }
+  std::exception_ptr failure;
+  try {
+    own->run();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  workers_.wait();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void Pipeline::drop(SourceDrop reason, std::uint64_t count) noexcept {
+  dropped_total_[static_cast<std::size_t>(reason)]->add(count);
+}
+
+void Pipeline::count(const SourceLosses& losses) noexcept {
+  drop(SourceDrop::behind, losses.behind - counted_.behind);
+  drop(SourceDrop::overwritten, losses.overwritten - counted_.overwritten);
+  drop(SourceDrop::corrupt, losses.corrupt - counted_.corrupt);
+  counted_ = losses;
+}
+
+std::uint64_t Pipeline::source_drops(SourceDrop reason) const noexcept {
+  return dropped_total_[static_cast<std::size_t>(reason)]->value();
+}
+
+std::uint64_t Pipeline::source_drops() const noexcept {
+  std::uint64_t sum = 0;
+  for (const app::Counter* counter : dropped_total_) sum += counter->value();
+  return sum;
+}
+
+bool Pipeline::wanted() const noexcept {
+  return std::any_of(outputs_.begin(), outputs_.end(), [](const auto& output) { return output->wanted(); });
+}
+
+void Pipeline::beat() noexcept {
+  for (const auto& output : outputs_) output->beat();
+}
+
+void Pipeline::set_signal(bool present) noexcept {
+  for (const auto& output : outputs_) output->set_signal(present);
+}
+
+}  // namespace camring::shmpub

@@ -1,0 +1,75 @@
+// The graph that one source frame runs through: decoded once, made into each wished size and pixel format
+// once, encoded once for each output, all shared; what is independent runs side by side.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/metrics.h"
+#include "av/jpeg.h"
+#include "output.h"
+#include "picture_node.h"
+#include "source.h"
+#include "video_decoder.h"
+#include "workers.h"
+
+namespace camring::shmpub {
+
+/// Why a frame of the source gave no picture. A closed set: these are metric labels.
+enum class SourceDrop { behind, overwritten, corrupt, truncated, unsupported };
+inline constexpr std::size_t kSourceDrops = 5;
+[[nodiscard]] const char* to_string(SourceDrop drop) noexcept;
+
+/// One thread.
+class Pipeline {
+ public:
+  /// @param source  the source's name, a metric label
+  Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::string& source, app::Metrics& metrics);
+
+  /// The source has another format or began anew: outputs follow. @throws Error as RingWriter does.
+  void follow(const FrameFormat& format);
+  /// Brings one frame to all outputs whose it is.
+  void process(Source& source, const SourceFrame& frame);
+  /// Takes over what the source lost by itself.
+  void count(const SourceLosses& losses) noexcept;
+
+  /// Whether any output is wanted by somebody.
+  [[nodiscard]] bool wanted() const noexcept;
+  void beat() noexcept;
+  void set_signal(bool present) noexcept;
+  [[nodiscard]] const std::vector<std::unique_ptr<Output>>& outputs() const noexcept { return outputs_; }
+  [[nodiscard]] std::uint64_t source_drops() const noexcept;
+  [[nodiscard]] std::uint64_t source_drops(SourceDrop reason) const noexcept;
+
+ private:
+  [[nodiscard]] bool adopt(Size size);
+  void decode_video(Source& source, const SourceFrame& frame);
+  void step(Source& source, const SourceFrame& frame, const av::ImageView& decoded);
+  [[nodiscard]] av::ImageView picture_of(const SourceFrame& frame);
+  [[nodiscard]] av::ImageView decode_jpeg(const SourceFrame& frame);
+  [[nodiscard]] Size largest_wish() const noexcept;
+  void run_nodes(Source& source, const SourceFrame& frame, const av::ImageView& picture);
+  PictureNode& node_for(const PictureWish& wish);
+  void drop(SourceDrop reason, std::uint64_t count = 1) noexcept;
+
+  std::vector<std::unique_ptr<Output>> outputs_;
+  std::vector<std::unique_ptr<EncodeJob>> encodings_;  // one for each output
+  FrameFormat format_;
+  bool followed_ = false;  // not while only the first picture can tell the size
+  std::optional<VideoDecoder> video_;
+  av::JpegDecoder jpeg_;
+  av::Image jpeg_picture_;
+  SourceFrame marked_;  // the frame at hand with what its decoder said of it
+  std::vector<std::unique_ptr<PictureNode>> nodes_;
+  std::vector<std::size_t> due_;  // indices of the outputs whose the frame at hand is
+  Step step_;
+
+  std::array<app::Counter*, kSourceDrops> dropped_total_{};
+  app::Counter& damaged_total_;
+  app::Histogram& decode_seconds_;
+  SourceLosses counted_;
+  Workers workers_;  // last: its threads end before anything they use goes
+};
+
+}  // namespace camring::shmpub

@@ -1,0 +1,41 @@
+// The loop of shmpub: frames from the source into the graph, and word to readers, to the service manager and
+// to the user of how the source does.
+#pragma once
+
+#include <string>
+
+#include "app/tool.h"
+#include "pipeline.h"
+#include "source.h"
+
+namespace camring::shmpub {
+
+/// One thread.
+class Publisher {
+ public:
+  /// @param name  the source as the user wrote it
+  Publisher(Pipeline& pipeline, std::string name, app::Context& context);
+
+  /// Publishes until the source ends or a stop is requested. @throws Error as source and outputs do.
+  void run(Source& source);
+  /// Heart-beats, readiness and status; to be called several times a second.
+  void tick();
+  [[nodiscard]] std::string summary() const;  ///< "cam0.mjpeg 240 frames; 3 dropped (2 corrupt, 1 behind)"
+
+ private:
+  void look_at(const Source& source);
+  void follow_demand(Source& source);
+  void report(std::int64_t now);
+
+  Pipeline& pipeline_;
+  std::string name_;
+  app::Context& context_;
+  app::Gauge& source_up_;
+  app::RepeatingFault trouble_{app::LogLevel::info};
+  bool in_trouble_ = false;
+  bool demand_ = false;
+  std::int64_t reported_ns_ = 0;
+  std::vector<std::uint64_t> frames_at_report_;
+};
+
+}  // namespace camring::shmpub
