@@ -8,12 +8,14 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kGap = 5 * kSecond;  // a longer pause, or time running back, starts the grid anew
+constexpr std::int64_t kSmoothing = 32;     // frames
 
 }  // namespace
 
 void RateReducer::restart(Rate nominal) noexcept {
   started_ = seen_ = false;
   interval_ns_ = nominal.period().count();
+  samples_ = interval_ns_ == 0 ? 0 : kSmoothing;
 }
 
 std::int64_t RateReducer::place(std::int64_t index) const noexcept {
@@ -27,7 +29,8 @@ void RateReducer::learn(std::int64_t time_ns, std::uint64_t number) noexcept {
     started_ = false;
   } else if (seen_) {
     const std::int64_t sample = step / static_cast<std::int64_t>(number - last_number_);
-    interval_ns_ += interval_ns_ == 0 ? sample : (sample - interval_ns_) / 8;
+    samples_ = std::min<std::int64_t>(samples_ + 1, kSmoothing);
+    interval_ns_ += (sample - interval_ns_) / samples_;
   }
   seen_ = true;
   last_ns_ = time_ns;

@@ -37,6 +37,7 @@ class RateReducer {
   std::int64_t last_ns_ = 0;
   std::uint64_t last_number_ = 0;
   std::int64_t interval_ns_ = 0;  // of the source, smoothed; 0: not known yet
+  std::int64_t samples_ = 0;      // that interval_ns_ comes from, up to a limit
   std::int64_t anchor_ns_ = 0;    // time of the grid's place 0
   std::int64_t next_ = 0;         // the place that waits for its frame
 };
