@@ -1,0 +1,98 @@
+#include "net/auth.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <cerrno>
+#include <fstream>
+#include <memory>
+
+#include "base/error.h"
+#include "net/http.h"
+
+namespace camring::net {
+namespace {
+
+constexpr std::size_t kRemembered = 1024;
+
+bool equal(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool matches(const std::string& stored, const std::string& password) {
+  if (stored.empty() || stored.front() != '$') return equal(stored, password);
+  const auto data = std::make_unique<crypt_data>();
+  const char* hash = ::crypt_r(password.c_str(), stored.c_str(), data.get());
+  return hash != nullptr && hash[0] != '*' && equal(stored, hash);
+}
+
+}  // namespace
+
+PasswordFile::PasswordFile(std::string path) : path_(std::move(path)) {
+  if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) {
+    throw Error(ExitCode::system, "make a random key", "", "the system has no randomness");
+  }
+  reload();
+}
+
+void PasswordFile::reload() {
+  std::ifstream file(path_);
+  if (!file) throw system_error(errno, "read passwords", path_, "name a file of lines name:password");
+  std::map<std::string, std::string> entries;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    const auto colon = line.find(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == line.size()) {
+      throw Error(ExitCode::config, "read passwords", path_ + ":" + std::to_string(number),
+                  "no name:password line",
+                  "write lines like viewer:secret, or viewer:$6$… made by 'openssl passwd -6'");
+    }
+    entries[line.substr(0, colon)] = line.substr(colon + 1);
+  }
+  if (entries.empty()) {
+    throw Error(ExitCode::config, "read passwords", path_, "no name in it", "write lines like viewer:secret");
+  }
+  const std::lock_guard lock(mutex_);
+  entries_ = std::move(entries);
+  proved_.clear();
+}
+
+PasswordFile::Digest PasswordFile::digest(std::string_view text) const {
+  Digest result{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), result.data(), &size);
+  return result;
+}
+
+std::optional<std::string> PasswordFile::known(std::string_view authorization) const {
+  const Digest wanted = digest(authorization);
+  const std::lock_guard lock(mutex_);
+  const auto found = proved_.find(wanted);
+  return found == proved_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::string> PasswordFile::check(std::string_view authorization) {
+  const auto given = parse_basic(authorization);
+  if (!given) return std::nullopt;
+  std::string stored = "*";  // an unknown name takes as long as a wrong password of a plain entry
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(given->first);
+    if (found != entries_.end()) stored = found->second;
+  }
+  if (stored == "*" || !matches(stored, given->second)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(given->first);
+  if (found == entries_.end() || found->second != stored) return std::nullopt;  // reloaded meanwhile
+  if (proved_.size() >= kRemembered) proved_.clear();
+  proved_[digest(authorization)] = given->first;
+  return given->first;
+}
+
+}  // namespace camring::net

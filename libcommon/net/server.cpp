@@ -1,0 +1,173 @@
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/server_state.h"
+
+namespace camring::net {
+namespace {
+
+constexpr auto kCheckEvery = std::chrono::milliseconds(500);
+constexpr auto kOutOfDescriptors = std::chrono::milliseconds(100);
+constexpr std::size_t kRefusedAtOnce = 32;  // connections over the limit that are still told so
+
+std::string address_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "?";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (storage.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, text.data(), text.size());
+  } else if (storage.ss_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, text.data(),
+                text.size());
+  } else {
+    return "unix";
+  }
+  return text.data();
+}
+
+}  // namespace
+
+void Reply::operator()(Response response) const {
+  if (const auto target = target_.lock()) target->answer(std::move(response));
+}
+
+void Reply::operator()(StreamReply stream) const {
+  if (const auto target = target_.lock()) target->stream(std::move(stream));
+}
+
+void Server::State::take(int fd) {
+  const std::string address = address_of(fd);
+  std::size_t& here = per_address[address];
+  const bool full = connections.size() >= options.max_clients || here >= options.max_clients_per_address;
+  if (full) ++refused;
+  if (connections.size() >= options.max_clients + kRefusedAtOnce) {
+    ::close(fd);
+    if (here == 0) per_address.erase(address);
+    return;
+  }
+  ++here;
+  const int one = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  auto connection = make_connection(*this, fd, address, full);
+  connections[connection.get()] = connection;
+  connection->start();
+}
+
+void Server::State::forget(Connection* connection, const std::string& address) {
+  if (connections.erase(connection) == 0) return;
+  const auto found = per_address.find(address);
+  if (found != per_address.end() && --found->second == 0) per_address.erase(found);
+}
+
+void Server::State::accept_from(asio::posix::stream_descriptor& listener) {
+  listener.async_wait(
+      asio::posix::stream_descriptor::wait_read, [this, &listener](boost::system::error_code error) {
+        if (error || stopping) return;
+        for (int taken = 0; taken < 64; ++taken) {
+          const int fd = ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+          if (fd >= 0) {
+            take(fd);
+            continue;
+          }
+          if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            // The listener stays readable: without a pause this would spin.
+            auto timer = std::make_shared<asio::steady_timer>(loop, kOutOfDescriptors);
+            timer->async_wait([this, &listener, timer](boost::system::error_code) { accept_from(listener); });
+            return;
+          }
+          break;
+        }
+        accept_from(listener);
+      });
+}
+
+Server::Server(ServerOptions options, Handler handler)
+    : state_(std::make_unique<State>(std::move(options), std::move(handler))) {
+  every(kCheckEvery, [this] {
+    const std::int64_t now = monotonic_ns();
+    const auto all = state_->connections;  // checking may close, and so erase
+    for (const auto& [key, connection] : all) connection->check_progress(now);
+  });
+}
+
+Server::~Server() {
+  state_->hashing.join();
+  for (const ListeningSocket& socket : state_->sockets) {
+    if (!socket.unlink_path.empty()) ::unlink(socket.unlink_path.c_str());
+  }
+}
+
+void Server::add_listener(ListeningSocket socket) {
+  // The descriptor belongs to Asio from here on; `sockets` keeps what there is to know about it.
+  auto listener = std::make_unique<asio::posix::stream_descriptor>(state_->loop, socket.fd.release());
+  state_->accept_from(*listener);
+  state_->listeners.push_back(std::move(listener));
+  state_->sockets.push_back(std::move(socket));
+}
+
+void Server::use_tls(const std::string& certificate_file, const std::string& key_file) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  try {
+    context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                         asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression);
+    context->use_certificate_chain_file(certificate_file);
+    context->use_private_key_file(key_file, asio::ssl::context::pem);
+  } catch (const boost::system::system_error& error) {
+    throw Error(ExitCode::config, "use certificate", certificate_file + " and " + key_file,
+                error.code().message(), "both must be PEM files, and belong to each other");
+  }
+  state_->tls = std::move(context);
+}
+
+void Server::use_passwords(std::shared_ptr<PasswordFile> passwords) {
+  state_->passwords = std::move(passwords);
+}
+
+void Server::run(int stop_fd) {
+  asio::posix::stream_descriptor stop(state_->loop, ::dup(stop_fd));
+  stop.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code) {
+    state_->stopping = true;
+    const auto all = state_->connections;
+    for (const auto& [key, connection] : all) connection->close();
+    state_->loop.stop();
+  });
+  state_->loop.run();
+  state_->listeners.clear();
+  state_->connections.clear();
+}
+
+void Server::post(std::function<void()> task) { asio::post(state_->loop, std::move(task)); }
+
+void Server::after(std::chrono::nanoseconds delay, std::function<void()> task) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->loop, delay);
+  timer->async_wait([timer, task = std::move(task)](boost::system::error_code error) {
+    if (!error) task();
+  });
+}
+
+void Server::every(std::chrono::nanoseconds interval, std::function<void()> task) {
+  after(interval, [this, interval, task = std::move(task)] {
+    task();
+    every(interval, task);
+  });
+}
+
+std::size_t Server::clients() const noexcept { return state_->connections.size(); }
+std::uint64_t Server::refused() const noexcept { return state_->refused; }
+std::uint64_t Server::kicked() const noexcept { return state_->kicked; }
+const std::vector<ListeningSocket>& Server::listeners() const noexcept { return state_->sockets; }
+
+}  // namespace camring::net

@@ -1,0 +1,101 @@
+// An HTTP/1.1 server on one event loop: requests in, answers or endless streams out, limits on all that a
+// client controls. What tools share of HTTP is here; what they serve is theirs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/auth.h"
+#include "net/channel.h"
+#include "net/http.h"
+#include "net/listen.h"
+
+namespace camring::net {
+
+struct ServerOptions {
+  std::size_t max_clients = 200;              ///< connections; more get 503
+  std::size_t max_clients_per_address = 200;  ///< from one IP address; unix sockets count as one
+  std::chrono::nanoseconds header_timeout = std::chrono::seconds(10);  ///< for a whole request
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(30);    ///< between requests
+  std::chrono::nanoseconds max_lag =
+      std::chrono::milliseconds(500);                              ///< a chunk older than this is not begun
+  std::chrono::nanoseconds kick_after = std::chrono::seconds(10);  ///< a stream without progress is closed
+  std::uint32_t max_header_bytes = 8192;
+  std::uint64_t max_body_bytes = 65536;
+  std::vector<std::string> cors_origins;  ///< "*" or exact origins
+};
+
+/// How one client's stream went; counted by the event loop, read by the tool's callbacks.
+struct StreamEvents {
+  std::function<void(const Chunk&, std::size_t bytes)> delivered;  ///< a chunk went to the kernel whole
+  std::function<void(std::uint64_t)> skipped;                      ///< chunks that this client did not get
+  std::function<void(std::size_t bytes)> sent;                     ///< bytes, as they go
+  std::function<void()> ended;
+};
+
+/// A stream to answer with.
+struct StreamReply {
+  std::string content_type;
+  std::vector<Header> headers;
+  std::shared_ptr<Channel> channel;
+  std::chrono::nanoseconds min_interval{0};  ///< at most one chunk so often (by capture time)
+  StreamEvents events;
+};
+
+/// The way back to one request's client. Copyable; the first answer counts. Event loop's thread only.
+class Reply {
+ public:
+  class Target {
+   public:
+    virtual ~Target() = default;
+    virtual void answer(Response response) = 0;
+    virtual void stream(StreamReply stream) = 0;
+  };
+  explicit Reply(std::weak_ptr<Target> target) : target_(std::move(target)) {}
+  void operator()(Response response) const;
+  void operator()(StreamReply stream) const;
+  [[nodiscard]] bool gone() const noexcept { return target_.expired(); }
+
+ private:
+  std::weak_ptr<Target> target_;
+};
+
+using Handler = std::function<void(const Request&, const Reply&)>;
+
+/// Runs in the thread that calls run(). post() is for every thread; all else before run() or inside the loop.
+class Server {
+ public:
+  Server(ServerOptions options, Handler handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void add_listener(ListeningSocket socket);
+  /// TLS for all listeners; again: new connections use the new certificate.
+  /// @throws Error (config) when certificate or key can't be used.
+  void use_tls(const std::string& certificate_file, const std::string& key_file);
+  void use_passwords(std::shared_ptr<PasswordFile> passwords);
+
+  /// Serves until `stop_fd` becomes readable, then closes all.
+  void run(int stop_fd);
+  void post(std::function<void()> task);
+  void every(std::chrono::nanoseconds interval, std::function<void()> task);
+  void after(std::chrono::nanoseconds delay, std::function<void()> task);
+
+  [[nodiscard]] std::size_t clients() const noexcept;
+  [[nodiscard]] std::uint64_t refused() const noexcept;  ///< connections turned away for a limit
+  [[nodiscard]] std::uint64_t kicked() const noexcept;   ///< streams closed for lack of progress
+  [[nodiscard]] const std::vector<ListeningSocket>& listeners() const noexcept;
+
+  struct State;  ///< of the implementation's files only
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace camring::net
