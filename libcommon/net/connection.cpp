@@ -414,9 +414,9 @@ class Session final : public Connection,
   }
 
   void leave_stream() noexcept {
-    if (!std::exchange(subscribed_, false)) return;
-    stream_reply_->channel->remove(this);
-    if (stream_reply_->events.ended) stream_reply_->events.ended();
+    if (std::exchange(subscribed_, false)) stream_reply_->channel->remove(this);
+    if (!stream_reply_) return;
+    if (const auto ended = std::exchange(stream_reply_->events.ended, nullptr)) ended();
   }
 
   Server::State& server_;

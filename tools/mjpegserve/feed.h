@@ -1,0 +1,124 @@
+// One ring's way to its clients: a thread that reads the ring, copies each picture once, wraps it once and
+// hands it to the event loop; and the picture that stands in while there is none.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/log.h"
+#include "app/metrics.h"
+#include "net/channel.h"
+#include "net/server.h"
+#include "ring/ring_reader.h"
+
+namespace camring::mjpegserve {
+
+/// The boundary between the parts of a stream (RFC 2046, section 5.1).
+inline constexpr const char* kBoundary = "camringframe";
+
+/// What is known of a ring now.
+struct FeedState {
+  WriterState writer = WriterState::absent;
+  FrameFormat format;
+  Size size;  ///< of the newest picture, also where the ring does not say
+  double fps = 0;
+  std::optional<std::int64_t> capture_ns;  ///< of the newest picture
+  std::uint64_t frames = 0, missed = 0;
+  bool ready = false;
+  std::string reason;  ///< why not ready
+};
+
+/// A picture for a snapshot.
+struct Snapshot {
+  net::SharedBytes jpeg;
+  std::int64_t capture_ns = 0;
+  std::int64_t wall_offset_ns = 0;
+};
+
+struct FeedOptions {
+  std::chrono::nanoseconds stale_after = std::chrono::seconds(2);
+};
+
+/// Reuses the memory of pictures that no client holds any more. Any thread.
+class BufferPool : public std::enable_shared_from_this<BufferPool> {
+ public:
+  [[nodiscard]] std::shared_ptr<std::vector<std::uint8_t>> take();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<std::vector<std::uint8_t>>> free_;
+};
+
+/// The thread runs from construction to destruction. state() from any thread; the rest from the event loop's.
+class Feed {
+ public:
+  Feed(const std::string& ring, FeedOptions options, net::Server& server, app::Metrics& metrics);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] FeedState state() const;
+  [[nodiscard]] const std::shared_ptr<net::Channel>& channel() const noexcept { return channel_; }
+  [[nodiscard]] const std::optional<Snapshot>& newest() const noexcept { return newest_; }
+  /// Calls back once with the first picture captured after `capture_ns`, or with nothing after `timeout`.
+  void when_newer(std::int64_t capture_ns, std::chrono::nanoseconds timeout,
+                  std::function<void(const std::optional<Snapshot>&)> callback);
+  /// Somebody wants pictures now and for some seconds; streams want them as long as they last.
+  void want() noexcept;
+  [[nodiscard]] net::StreamEvents stream_events();
+
+ private:
+  struct Waiting {
+    std::uint64_t id;
+    std::int64_t capture_ns;
+    std::function<void(const std::optional<Snapshot>&)> callback;
+  };
+  void run();
+  void take_frame(RingReader& reader, const FrameView& view);
+  void look(RingReader& reader);
+  void stand_in(const std::string& reason);
+  void arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot);
+  void track_demand(RingReader& reader);
+
+  std::string name_;
+  FeedOptions options_;
+  net::Server& server_;
+  std::shared_ptr<net::Channel> channel_ = std::make_shared<net::Channel>();
+  std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
+  app::Counter &frames_total_, &overwritten_total_, &missed_total_, &no_jpeg_total_;
+  app::Counter &skipped_total_, &bytes_total_, &delivered_total_;
+  app::Gauge &clients_, &source_up_;
+  app::Histogram& age_;
+  app::RepeatingFault fault_;
+
+  std::atomic<bool> quit_{false};
+  std::atomic<int> streams_{0};
+  std::atomic<std::int64_t> wanted_until_ns_{0};
+  mutable std::mutex mutex_;  // guards state_
+  FeedState state_;
+
+  // The thread's own.
+  std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, stood_in_ns_ = 0, looked_ns_ = 0;
+  double period_ns_ = 0;
+  bool demanded_ = false;
+  std::int64_t demanded_since_ns_ = 0;
+
+  // The event loop's own.
+  std::optional<Snapshot> newest_;
+  std::vector<Waiting> waiting_;
+  std::uint64_t waiting_id_ = 0;
+
+  std::shared_ptr<int> alive_ =
+      std::make_shared<int>(0);  // tasks in the loop look whether this feed is still there
+  std::thread thread_;
+};
+
+}  // namespace camring::mjpegserve

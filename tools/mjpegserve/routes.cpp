@@ -1,0 +1,170 @@
+#include "routes.h"
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "base/clock.h"
+#include "page.h"
+
+namespace camring::mjpegserve {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSnapshotPatience = 5s;
+
+std::string timestamp(std::int64_t wall_ns) {
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%lld.%06lld", static_cast<long long>(wall_ns / 1'000'000'000),
+                static_cast<long long>(wall_ns % 1'000'000'000 / 1000));
+  return text.data();
+}
+
+net::Response picture(const Snapshot& snapshot) {
+  net::Response response;
+  response.content_type = "image/jpeg";
+  response.headers = {{"X-Timestamp", timestamp(snapshot.capture_ns + snapshot.wall_offset_ns)}};
+  response.shared_body = snapshot.jpeg;
+  return response;
+}
+
+net::Response no_picture(const Feed& feed, const std::string& otherwise) {
+  const FeedState state = feed.state();
+  return net::problem(503, feed.name() + ": " + (state.ready ? otherwise : state.reason),
+                      {{"Retry-After", "2"}});
+}
+
+}  // namespace
+
+Routes::Routes(const std::vector<std::unique_ptr<Feed>>& feeds, net::Server& server, app::Metrics& metrics)
+    : feeds_(feeds),
+      server_(server),
+      metrics_(metrics),
+      connections_(metrics.gauge("connections", "Connections now, streams and others.")),
+      refused_(metrics.gauge("connections_refused", "Connections turned away for a limit, since the start.")),
+      kicked_(metrics.gauge("clients_kicked", "Streams closed for lack of progress, since the start.")) {}
+
+Feed* Routes::find(const std::string& name) const {
+  for (const auto& feed : feeds_) {
+    if (feed->name() == name) return feed.get();
+  }
+  return nullptr;
+}
+
+void Routes::serve(const net::Request& request, const net::Reply& reply) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return reply(net::problem(405, "only GET and HEAD are served here", {{"Allow", "GET, HEAD, OPTIONS"}}));
+  }
+  std::string path = request.target.path;
+  Feed* feed = feeds_.front().get();
+  bool named = false;
+  if (const auto slash = path.find('/', 1); slash != std::string::npos) {
+    feed = find(path.substr(1, slash - 1));
+    named = true;
+    path = path.substr(slash);
+    if (feed == nullptr) return reply(net::problem(404, "no such ring is served here; /state lists them"));
+  }
+  const std::string action = request.target.get("action").value_or("");  // as mjpg-streamer has it
+  if (path == "/stream" || (path == "/" && action == "stream")) return stream(*feed, request, reply);
+  if (path == "/snapshot" || path == "/snapshot.jpg" || (path == "/" && action == "snapshot")) {
+    return snapshot(*feed, request, reply);
+  }
+  if (!action.empty()) return reply(net::problem(404, "the actions are stream and snapshot"));
+  if (path == "/readyz") return reply(ready(named ? feed : nullptr));
+  if (path == "/state") return reply(state());
+  if (path == "/healthz") return reply(net::Response{200, "text/plain; charset=utf-8", {}, "ok\n", nullptr});
+  if (path == "/metrics") return reply(metrics());
+  if (path == "/") {
+    net::Response response;
+    response.content_type = "text/html; charset=utf-8";
+    response.headers = {
+        {"Content-Security-Policy",
+         "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self'"}};
+    response.body = kPage;
+    return reply(std::move(response));
+  }
+  reply(net::problem(
+      404, "nothing is here; there are /, /stream, /snapshot, /state, /healthz, /readyz and /metrics"));
+}
+
+void Routes::stream(Feed& feed, const net::Request& request, const net::Reply& reply) {
+  net::StreamReply stream;
+  if (const auto fps = request.target.get("fps")) {
+    try {
+      stream.min_interval = parse_rate(*fps).period();
+    } catch (const std::invalid_argument& error) {
+      return reply(net::problem(400, std::string("fps: ") + error.what()));
+    }
+  }
+  stream.content_type = std::string("multipart/x-mixed-replace; boundary=") + kBoundary;
+  stream.channel = feed.channel();
+  if (request.method != "HEAD") stream.events = feed.stream_events();
+  reply(std::move(stream));
+}
+
+void Routes::snapshot(Feed& feed, const net::Request& request, const net::Reply& reply) {
+  const auto after = request.target.get("after");
+  if (after && *after != "now") return reply(net::problem(400, "after: the only value is now"));
+  feed.want();
+  const std::int64_t now = monotonic_ns();
+  const bool fresh = feed.newest() && feed.state().ready &&
+                     now - feed.newest()->capture_ns < std::chrono::nanoseconds(kSnapshotPatience).count();
+  if (!after && fresh) return reply(picture(*feed.newest()));
+  if (!after && !feed.state().ready && feed.state().frames > 0) return reply(no_picture(feed, ""));
+  // Nothing at hand: the first frame may be on its way, from an encoder that was asleep as well.
+  feed.when_newer(after ? now : 0, kSnapshotPatience,
+                  [&feed, reply](const std::optional<Snapshot>& snapshot) {
+                    if (snapshot) return reply(picture(*snapshot));
+                    reply(no_picture(feed, "no picture came in time"));
+                  });
+}
+
+net::Response Routes::ready(const Feed* only) const {
+  std::string reasons;
+  for (const auto& feed : feeds_) {
+    if (only != nullptr && feed.get() != only) continue;
+    const FeedState state = feed->state();
+    if (!state.ready) reasons += (reasons.empty() ? "" : "; ") + feed->name() + ": " + state.reason;
+  }
+  if (reasons.empty()) return {200, "text/plain; charset=utf-8", {}, "ready\n", nullptr};
+  return net::problem(503, reasons, {{"Retry-After", "2"}});
+}
+
+net::Response Routes::state() const {
+  nlohmann::ordered_json rings = nlohmann::ordered_json::array();
+  const std::int64_t now = monotonic_ns();
+  for (const auto& feed : feeds_) {
+    const FeedState state = feed->state();
+    nlohmann::ordered_json ring{{"name", feed->name()},
+                                {"ready", state.ready},
+                                {"reason", state.reason},
+                                {"writer", std::string(to_string(state.writer))},
+                                {"width", state.size.width},
+                                {"height", state.size.height},
+                                {"fps", state.ready ? state.fps : 0},
+                                {"frames", state.frames},
+                                {"missed", state.missed},
+                                {"clients", feed->channel()->subscribers()}};
+    ring["age_ms"] = nullptr;
+    if (state.capture_ns) ring["age_ms"] = static_cast<double>(now - *state.capture_ns) * 1e-6;
+    rings.push_back(std::move(ring));
+  }
+  const nlohmann::ordered_json json{{"tool", "mjpegserve"},         {"version", CAMRING_VERSION},
+                                    {"clients", server_.clients()}, {"refused", server_.refused()},
+                                    {"kicked", server_.kicked()},   {"rings", std::move(rings)}};
+  return net::json_response(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+net::Response Routes::metrics() const {
+  connections_.set(static_cast<double>(server_.clients()));
+  refused_.set(static_cast<double>(server_.refused()));
+  kicked_.set(static_cast<double>(server_.kicked()));
+  net::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = metrics_.render();
+  return response;
+}
+
+}  // namespace camring::mjpegserve
