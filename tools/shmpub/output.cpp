@@ -54,6 +54,9 @@ FrameFormat Output::target(const FrameFormat& source) const {
   if (way_ == Way::bytes) {
     FrameFormat same = source;
     same.rate = rate;
+    // Said even where the source does not, so that ways into one format don't differ in what they leave
+    // unsaid.
+    if (same.codec == Codec::mjpeg && same.colour.range == 0) same.colour = av::jpeg_colour();
     return same;
   }
   const Size size = spec_.size.value_or(source.size);

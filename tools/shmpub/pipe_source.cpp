@@ -3,8 +3,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 
+#include "app/log.h"
 #include "av/convert.h"
 #include "base/clock.h"
 
@@ -13,7 +16,7 @@ namespace {
 
 constexpr int kBufferBytes = 1 << 16;
 constexpr int kLookMs = 100;
-constexpr const char* kFormats = "yuv4mpegpipe,mjpeg,jpeg_pipe,h264,hevc";
+constexpr std::size_t kHeadBytes = 10;
 constexpr const char* kAdvice =
     "pipe y4m, MJPEG, H.264 or HEVC into it, e.g. ffmpeg -i IN -f yuv4mpegpipe - | shmpub - …";
 
@@ -27,25 +30,61 @@ Rate rate_of(const AVRational& rate) noexcept {
 PipeSource::PipeSource(int fd, const app::Stop& stop, std::function<void()> waiting)
     : fd_(fd), stop_(stop), waiting_(std::move(waiting)) {
   if (::isatty(fd) == 1) throw Error(ExitCode::usage, "read stdin", "", "it is a terminal", kAdvice);
+  app::log_debug("reading stdin");
 }
 
-// libavformat's way to read. Never blocks past a stop.
-int PipeSource::read(void* self, std::uint8_t* buffer, int bytes) noexcept {
-  auto& pipe = *static_cast<PipeSource*>(self);
+// Never blocks past a stop.
+int PipeSource::read_pipe(std::uint8_t* buffer, int bytes) {
   for (;;) {
-    std::array<pollfd, 2> fds{{{pipe.fd_, POLLIN, 0}, {pipe.stop_.fd(), POLLIN, 0}}};
+    std::array<pollfd, 2> fds{{{fd_, POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
     const int ready = ::poll(fds.data(), fds.size(), kLookMs);
-    if (pipe.stop_.requested()) return AVERROR_EXIT;
-    pipe.waiting_();
+    if (stop_.requested()) return AVERROR_EXIT;
+    waiting_();
     if (ready <= 0 || fds[0].revents == 0) continue;
-    const ssize_t got = ::read(pipe.fd_, buffer, static_cast<std::size_t>(bytes));
+    const ssize_t got = ::read(fd_, buffer, static_cast<std::size_t>(bytes));
     if (got > 0) return static_cast<int>(got);
     if (got == 0) return AVERROR_EOF;
     if (errno != EINTR && errno != EAGAIN) return AVERROR(errno);
   }
 }
 
+// libavformat's way to read: what was looked at first comes first.
+int PipeSource::read(void* self, std::uint8_t* buffer, int bytes) noexcept {
+  auto& pipe = *static_cast<PipeSource*>(self);
+  if (pipe.head_.empty()) return pipe.read_pipe(buffer, bytes);
+  const std::size_t count = std::min(pipe.head_.size(), static_cast<std::size_t>(bytes));
+  std::copy_n(pipe.head_.begin(), count, buffer);
+  pipe.head_.erase(pipe.head_.begin(), pipe.head_.begin() + static_cast<std::ptrdiff_t>(count));
+  return static_cast<int>(count);
+}
+
+// False on a stop.
+bool PipeSource::read_head() {
+  while (head_.size() < kHeadBytes) {
+    std::array<std::uint8_t, kHeadBytes> some{};
+    const int got = read_pipe(some.data(), static_cast<int>(kHeadBytes - head_.size()));
+    if (got == AVERROR_EXIT) return false;
+    if (got < 0) break;
+    head_.insert(head_.end(), some.begin(), some.begin() + got);
+  }
+  return true;
+}
+
+// Of JPEG images libavformat would take any stream for a list of files; the two video codecs it can tell
+// apart.
+const char* PipeSource::formats() const {
+  const std::string_view head(reinterpret_cast<const char*>(head_.data()), head_.size());
+  using namespace std::string_view_literals;
+  if (head.starts_with("YUV4MPEG2")) return "yuv4mpegpipe";
+  if (head.starts_with("\xff\xd8\xff"sv)) return "mjpeg";
+  if (head.starts_with("\0\0\1"sv) || head.starts_with("\0\0\0\1"sv)) return "h264,hevc";
+  throw Error(ExitCode::data, "read stdin", "", head.empty() ? "it is empty" : "no video that is known here",
+              kAdvice);
+}
+
 void PipeSource::open() {
+  if (!read_head()) return;
+  const std::string names = formats();
   auto* buffer = static_cast<std::uint8_t*>(av_malloc(kBufferBytes));
   if (buffer == nullptr) throw std::bad_alloc();
   io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &PipeSource::read, nullptr, nullptr));
@@ -54,9 +93,9 @@ void PipeSource::open() {
   context->pb = io_.get();
   context->flags |= AVFMT_FLAG_NOBUFFER;
   av::Dictionary options;
-  options.set("format_whitelist", kFormats);
-  const int result =
-      avformat_open_input(&context, "pipe:0", nullptr, options.address());  // frees it on failure
+  options.set("format_whitelist", names);
+  const AVInputFormat* only = av_find_input_format(names.c_str());  // none for a list: then it is found out
+  const int result = avformat_open_input(&context, "pipe:0", only, options.address());  // frees it on failure
   if (result == AVERROR_EXIT) return;
   if (result < 0) throw Error(ExitCode::data, "read stdin", "", "no video that is known here", kAdvice);
   input_.reset(context);

@@ -30,6 +30,9 @@ class PipeSource final : public Source {
 
  private:
   static int read(void* self, std::uint8_t* buffer, int bytes) noexcept;
+  [[nodiscard]] int read_pipe(std::uint8_t* buffer, int bytes);
+  [[nodiscard]] bool read_head();
+  [[nodiscard]] const char* formats() const;
   void open();
   [[nodiscard]] FrameFormat stream_format() const;
   [[nodiscard]] std::int64_t stream_time_ns(std::int64_t now) const noexcept;
@@ -37,6 +40,7 @@ class PipeSource final : public Source {
   int fd_;
   const app::Stop& stop_;
   std::function<void()> waiting_;
+  std::vector<std::uint8_t> head_;  // the stream's first bytes, until libavformat has had them
   av::IoPtr io_;
   av::InputPtr input_;  // uses io_: declared behind it, gone before it
   av::PacketPtr packet_ = av::make_packet();
