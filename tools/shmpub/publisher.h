@@ -32,7 +32,7 @@ class Publisher {
   app::Context& context_;
   app::Gauge& source_up_;
   app::RepeatingFault trouble_{app::LogLevel::info};
-  bool in_trouble_ = false;
+  bool in_trouble_ = true;  // until the first frame says otherwise
   bool demand_ = false;
   std::int64_t reported_ns_ = 0;
   std::vector<std::uint64_t> frames_at_report_;

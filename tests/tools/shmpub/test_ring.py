@@ -70,6 +70,28 @@ class FromRing(ToolTest):
         self.assertEqual([rings.number_in(f.payload, 320, 240) for f in small.take(15)], list(range(15)))
         self.assertEqual(small.format.colour_range, 2)
 
+    def test_h264_is_decoded_in_order_and_begins_at_a_keyframe(self):
+        stream = rings.ffmpeg("-f", "yuv4mpegpipe", "-i", "-", "-c:v", "libx264", "-tune", "zerolatency", "-g", "10",
+                              "-bsf:v", "h264_metadata=aud=insert", "-f", "h264", "-",
+                              input=b"".join(rings.y4m(320, 240, range(40))))
+        mark = b"\0\0\0\1\x09"
+        units = [mark + rest for rest in stream.split(mark)[1:]]
+        keys = [b"\0\0\1\x65" in unit or b"\0\0\0\1\x65" in unit for unit in units]
+        self.assertEqual([n for n, key in enumerate(keys) if key], [0, 10, 20, 30])
+        camera = self.camera("cam0", rings.H264, 320, 240)
+        for n in range(5, 20):  # there before shmpub is; it begins at the newest keyframe
+            camera.publish(units[n], n, KEYFRAME if keys[n] else 0)
+        self.start("shmpub", "cam0", "--out", "gray:raw,gray8", "--out", "j:mjpeg,160x120@15", "--frames", "64")
+        gray, slow = self.reader("gray"), self.reader("j")
+        frames = gray.take(10)
+        for n in range(20, 40):
+            camera.publish(units[n], n, KEYFRAME if keys[n] else 0)
+        frames += gray.take(20)
+        self.assertEqual([frame.source_number for frame in frames], list(range(10, 40)))
+        self.assertEqual([rings.number_in(f.payload, 320, 240) for f in frames], list(range(10, 40)))
+        self.assertTrue(all(frame.flags & KEYFRAME for frame in frames))
+        self.assertEqual([frame.source_number for frame in slow.take(15)], list(range(10, 40, 2)))
+
     def test_a_corrupt_and_a_cut_jpeg_are_skipped_and_the_stream_goes_on(self):
         camera = self.camera("cam0", rings.MJPEG, WIDTH, HEIGHT)
         shmpub = self.start("shmpub", "cam0", "--out", "same:mjpeg", "--out", "small:mjpeg,320x240", "--frames", "64")
