@@ -1,0 +1,122 @@
+#include "av/bitstream.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "av/convert.h"
+
+namespace camring::av {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> kStartCode{0, 0, 0, 1};
+enum H264 : int { kH264Slice = 1, kH264Idr = 5, kH264Sps = 7, kH264Pps = 8 };            // table 7-1
+enum Hevc : int { kHevcBla = 16, kHevcCra = 21, kHevcLastVcl = 31, kHevcVps = 32, kHevcPps = 34 };  // table 7-1
+
+// The position of the next 00 00 01 at or after `from`; bytes.size() when there is none.
+std::size_t find_start_code(std::span<const std::uint8_t> bytes, std::size_t from) noexcept {
+  const std::uint8_t* const begin = bytes.data();
+  for (std::size_t i = from + 2; i < bytes.size(); ++i) {
+    const void* one = std::memchr(begin + i, 1, bytes.size() - i);
+    if (one == nullptr) break;
+    i = static_cast<std::size_t>(static_cast<const std::uint8_t*>(one) - begin);
+    if (begin[i - 1] == 0 && begin[i - 2] == 0) return i - 2;
+  }
+  return bytes.size();
+}
+
+bool is_sps(Codec codec, int type) noexcept { return codec == Codec::h264 ? type == kH264Sps : type == 33; }
+bool is_pps(Codec codec, int type) noexcept {
+  return codec == Codec::h264 ? type == kH264Pps : type == kHevcPps;
+}
+
+}  // namespace
+
+NalUnit next_nal(std::span<const std::uint8_t>& bytes) noexcept {
+  const std::size_t start = find_start_code(bytes, 0);
+  if (start == bytes.size()) return bytes = {};
+  const std::size_t begin = start + 3;
+  const std::size_t next = find_start_code(bytes, begin);
+  std::size_t end = next;
+  while (end > begin && bytes[end - 1] == 0) --end;
+  const NalUnit nal = bytes.subspan(begin, end - begin);
+  bytes = bytes.subspan(next);
+  return nal.empty() && !bytes.empty() ? next_nal(bytes) : nal;
+}
+
+int nal_type(Codec codec, NalUnit nal) noexcept {
+  if (nal.empty()) return -1;
+  return codec == Codec::h264 ? nal[0] & 0x1f : nal[0] >> 1 & 0x3f;
+}
+
+bool is_parameter_set(Codec codec, NalUnit nal) noexcept {
+  const int type = nal_type(codec, nal);
+  return codec == Codec::h264 ? type == kH264Sps || type == kH264Pps : type >= kHevcVps && type <= kHevcPps;
+}
+
+bool is_slice(Codec codec, NalUnit nal) noexcept {
+  const int type = nal_type(codec, nal);
+  return codec == Codec::h264 ? type >= kH264Slice && type <= kH264Idr : type >= 0 && type <= kHevcLastVcl;
+}
+
+bool is_random_access(Codec codec, NalUnit nal) noexcept {
+  const int type = nal_type(codec, nal);
+  return codec == Codec::h264 ? type == kH264Idr : type >= kHevcBla && type <= kHevcCra;
+}
+
+StreamInspector::StreamInspector(Codec codec, std::span<const std::uint8_t> extradata)
+    : codec_(codec), context_(avcodec_alloc_context3(nullptr)), parser_(av_parser_init(to_av(codec))) {
+  if (!context_) throw std::bad_alloc();
+  if (!parser_) {
+    throw Error(ExitCode::internal, "inspect video", std::string(to_string(codec)),
+                "this build of FFmpeg has no parser for it");
+  }
+  context_->codec_type = AVMEDIA_TYPE_VIDEO;
+  context_->codec_id = to_av(codec);
+  parser_->flags |= PARSER_FLAG_COMPLETE_FRAMES;  // what comes in is whole access units
+  if (!extradata.empty()) (void)inspect(extradata);
+}
+
+// Walks to the first slice; true when the parameter sets before it differ from the ones in force.
+bool StreamInspector::collect(std::span<const std::uint8_t> bytes, AccessUnit& unit) {
+  bool sps = false, pps = false;
+  found_.clear();
+  while (!bytes.empty()) {
+    const NalUnit nal = next_nal(bytes);
+    if (is_slice(codec_, nal)) {
+      unit.picture = true;
+      unit.keyframe = is_random_access(codec_, nal);
+      break;
+    }
+    if (!is_parameter_set(codec_, nal)) continue;
+    sps = sps || is_sps(codec_, nal_type(codec_, nal));
+    pps = pps || is_pps(codec_, nal_type(codec_, nal));
+    found_.insert(found_.end(), kStartCode.begin(), kStartCode.end());
+    found_.insert(found_.end(), nal.begin(), nal.end());
+  }
+  unit.parameter_sets = sps && pps;
+  return unit.parameter_sets && found_ != extradata_;
+}
+
+AccessUnit StreamInspector::inspect(std::span<const std::uint8_t> access_unit) {
+  AccessUnit unit;
+  if (access_unit.empty()) return unit;
+  if (collect(access_unit, unit)) extradata_ = found_;
+
+  // FFmpeg's parsers read a little beyond the end.
+  padded_.resize(access_unit.size() + AV_INPUT_BUFFER_PADDING_SIZE);
+  std::memcpy(padded_.data(), access_unit.data(), access_unit.size());
+  std::memset(padded_.data() + access_unit.size(), 0, AV_INPUT_BUFFER_PADDING_SIZE);
+  std::uint8_t* out = nullptr;
+  int out_bytes = 0;
+  (void)av_parser_parse2(parser_.get(), context_.get(), &out, &out_bytes, padded_.data(),
+                         static_cast<int>(access_unit.size()), AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+  // Its opinion counts for streams without IDR pictures, which start at recovery points (H.264, D.2.8).
+  if (unit.picture && parser_->key_frame == 1) unit.keyframe = true;
+  if (parser_->width > 0 && parser_->height > 0) {
+    size_ = Size{static_cast<std::uint32_t>(parser_->width), static_cast<std::uint32_t>(parser_->height)};
+  }
+  return unit;
+}
+
+}  // namespace camring::av

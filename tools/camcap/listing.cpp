@@ -1,0 +1,84 @@
+#include "listing.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "app/log.h"
+#include "base/error.h"
+#include "v4l2_device.h"
+
+namespace camring::camcap {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+// A driver's strings may hold anything; bad UTF-8 becomes U+FFFD.
+void print_json(const Json& object) {
+  std::puts(object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+}
+
+// Columns as wide as their widest cell, the first row is the heading.
+void print_table(const Rows& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] + 2 - row[i].size(), ' ');
+    }
+    std::puts(line.c_str());
+  }
+}
+
+}  // namespace
+
+ExitCode list_devices(bool json) {
+  Rows rows{{"DEVICE", "CARD", "DRIVER", "BUS"}};
+  for (const std::string& path : video_nodes()) {
+    try {
+      const V4l2Identity camera = V4l2Device(path).identity();
+      if (json) {
+        print_json({{"device", camera.device}, {"card", camera.card}, {"driver", camera.driver}, {"bus", camera.bus}});
+      }
+      rows.push_back({camera.device, camera.card, camera.driver, camera.bus});
+    } catch (const Error& error) {
+      // Nodes for metadata and codecs are no cameras; one that is locked to us is worth a word.
+      if (error.code() == ExitCode::data) {
+        app::log_debug(error.what());
+      } else {
+        app::log_warning(error.what());
+      }
+    }
+  }
+  if (!json && rows.size() > 1) print_table(rows);
+  if (rows.size() == 1) app::log_info("no camera found; plug one in, or use test: as the source");
+  return ExitCode::ok;
+}
+
+ExitCode list_formats(const std::string& device, bool json) {
+  auto modes = V4l2Device(device).modes();
+  Rows rows{{"FOURCC", "WIDTH", "HEIGHT", "FPS"}};
+  for (const V4l2Mode& mode : modes) {
+    const std::string fourcc = fourcc_text(mode.fourcc);
+    if (json) {
+      print_json({{"fourcc", fourcc},
+                  {"width", mode.size.width},
+                  {"height", mode.size.height},
+                  {"fps", mode.rate.num == 0 ? Json() : Json(mode.rate.fps())}});
+    }
+    rows.push_back({fourcc, std::to_string(mode.size.width), std::to_string(mode.size.height),
+                    mode.rate.num == 0 ? "?" : to_string(mode.rate)});
+  }
+  if (!json) print_table(rows);
+  return ExitCode::ok;
+}
+
+}  // namespace camring::camcap
