@@ -1,3 +1,4 @@
+#include "av/convert.h"
 #include "av/image.h"
 #include "catch.h"
 #include "unit/av/pictures.h"
@@ -88,4 +89,37 @@ TEST_CASE("image: RGB and gray are full range, other raw video is limited unless
   CHECK_FALSE(full_range(PixelFormat::i420, test::colour(0)));
   CHECK(full_range(PixelFormat::i420, test::colour(2)));
   CHECK(full_range(PixelFormat::i420, jpeg_colour()));
+}
+
+TEST_CASE("image: formats and codecs have FFmpeg's names and come back from them") {
+  for (const PixelFormat pixels : test::kAllFormats) {
+    CHECK(to_av(pixels) != AV_PIX_FMT_NONE);
+    CHECK(from_av(to_av(pixels)) == pixels);
+  }
+  CHECK(to_av(PixelFormat::none) == AV_PIX_FMT_NONE);
+  CHECK(from_av(AV_PIX_FMT_YUVJ422P) == PixelFormat::i422);
+  CHECK(from_av(AV_PIX_FMT_YUV420P10) == PixelFormat::none);
+  for (const Codec codec : {Codec::raw, Codec::mjpeg, Codec::h264, Codec::hevc})
+    CHECK(from_av(to_av(codec)) == codec);
+  CHECK(from_av(AV_CODEC_ID_VP9) == Codec::none);
+}
+
+TEST_CASE("image: a decoder's frame is seen in place, and what can not be is refused") {
+  const FramePtr frame = make_frame();
+  frame->format = AV_PIX_FMT_YUVJ420P;
+  frame->width = 33;
+  frame->height = 17;
+  REQUIRE(av_frame_get_buffer(frame.get(), 0) == 0);
+  const ImageView view = view_of(*frame);
+  REQUIRE(view);
+  CHECK(view.pixel_format == PixelFormat::i420);
+  CHECK(view.size == Size{33, 17});
+  CHECK(view.data[2] == frame->data[2]);
+  CHECK(view.stride_bytes[1] == frame->linesize[1]);
+  CHECK(full_range(view.pixel_format, view.colour));
+  frame->linesize[0] = -frame->linesize[0];
+  CHECK_FALSE(view_of(*frame));
+  frame->linesize[0] = -frame->linesize[0];
+  frame->format = AV_PIX_FMT_YUV420P10;
+  CHECK_FALSE(view_of(*frame));
 }
