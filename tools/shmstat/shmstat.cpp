@@ -1,0 +1,100 @@
+#include "shmstat.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "app/options.h"
+#include "report.h"
+#include "ring/ring_name.h"
+
+namespace camring::shmstat {
+
+const app::ToolInfo& Shmstat::info() const {
+  static constexpr app::ToolInfo kInfo{"shmstat",
+                                       "shows the rings of this machine, their writers and consumers",
+                                       "  shmstat\n"
+                                       "  shmstat cam0 --watch\n"
+                                       "  shmstat --json | jq -r 'select(.age_ms > 1000) | .name'\n"
+                                       "  shmstat --remove\n"};
+  return kInfo;
+}
+
+void Shmstat::options(CLI::App& cli) {
+  cli.add_option("ring,--ring", rings_, "Only these rings")->type_name("RING");
+  cli.add_flag("--json", json_, "One JSON object a ring and line");
+  cli.add_option_function<std::string>(
+         "-w,--watch",
+         [this](const std::string& text) {
+           try {
+             watch_ = text.empty() ? std::chrono::seconds(1) : parse_duration(text);
+           } catch (const std::invalid_argument& error) {
+             throw CLI::ValidationError("--watch", error.what());
+           }
+         },
+         "Show them again and again, every TIME [1s]")
+      ->type_name("TIME")
+      ->expected(0, 1);
+  cli.add_flag("--remove", remove_, "Remove what dead writers left behind");
+}
+
+void Shmstat::check() {
+  for (const std::string& ring : rings_) check_ring_name(ring);
+  if (remove_ && (watch_ || json_)) {
+    throw Error(ExitCode::usage, "read options", "--remove", "it goes with neither --watch nor --json");
+  }
+  if (watch_ && *watch_ < std::chrono::milliseconds(50)) {
+    throw Error(ExitCode::usage, "read options", "--watch", "at most 20 times a second", "e.g. --watch 1s");
+  }
+}
+
+std::vector<RingStatus> Shmstat::look() const {
+  if (rings_.empty()) return list_rings(true);
+  std::vector<RingStatus> list;
+  for (const std::string& ring : rings_) list.push_back(ring_status(ring, true));
+  return list;
+}
+
+void Shmstat::print(const std::vector<RingStatus>& rings, bool redraw) const {
+  std::string out;
+  if (json_) {
+    for (const RingStatus& ring : rings) out += json_line(ring) + "\n";
+  } else {
+    if (redraw) out += "\033[H\033[2J";  // ECMA-48: cursor home, erase display
+    out += rings.empty() ? "no rings in " + ring_directory() + "; camcap makes one: camcap test: cam0\n"
+                         : table(rings);
+  }
+  std::fputs(out.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+ExitCode Shmstat::remove() const {
+  std::vector<std::string> names = rings_;
+  if (names.empty()) {
+    for (const RingStatus& ring : list_rings(false)) {
+      if (ring.state == WriterState::dead) names.push_back(ring.name);
+    }
+  }
+  for (const std::string& name : names) {
+    if (remove_dead_ring(name)) {
+      std::printf("removed %s\n", name.c_str());
+    } else if (!rings_.empty()) {
+      const RingStatus status = ring_status(name, false);
+      throw Error(ExitCode::temporary, "remove ring", name,
+                  "process " + std::to_string(status.writer_pid) + " writes it", "stop that process first");
+    }
+  }
+  if (names.empty()) std::puts("nothing to remove: no ring has a dead writer");
+  return ExitCode::ok;
+}
+
+ExitCode Shmstat::run(app::Context& context) {
+  if (remove_) return remove();
+  const bool redraw = watch_ && ::isatty(STDOUT_FILENO) == 1;
+  do {
+    print(look(), redraw);
+  } while (watch_ && std::ferror(stdout) == 0 && !context.stop.wait_for(*watch_));
+  return ExitCode::ok;
+}
+
+}  // namespace camring::shmstat
