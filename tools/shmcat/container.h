@@ -26,6 +26,8 @@ class Container {
   /// Adds one frame's bytes (and what must stand before it) to `out`.
   virtual void frame(const FrameInfo& info, std::span<const std::uint8_t> payload,
                      std::vector<std::uint8_t>& out) = 0;
+  /// Adds what must stand at the stream's end.
+  virtual void end(std::vector<std::uint8_t>& /*out*/) {}
 };
 
 /// @throws Error (usage) when the kind can't hold frames of this format: says what can.

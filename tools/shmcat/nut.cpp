@@ -14,8 +14,12 @@ constexpr int kBufferBytes = 1 << 16;
 
 class Nut final : public Container {
  public:
-  ~Nut() override {
-    if (context_) av_write_trailer(context_.get());
+  void end(std::vector<std::uint8_t>& out) override {
+    if (!context_) return;
+    av_write_trailer(context_.get());  // the index, for those who seek
+    avio_flush(context_->pb);
+    out.insert(out.end(), pending_.begin(), pending_.end());
+    pending_.clear();
   }
 
   void format(const FrameFormat& format) override {

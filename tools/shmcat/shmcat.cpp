@@ -144,14 +144,20 @@ ExitCode Shmcat::copy_frames(RingReader& reader, const app::Stop& stop) {
   FrameView view;
   std::vector<std::uint8_t> payload, bytes;
   std::uint64_t epoch = 0;
-  for (std::uint64_t count = 0; frames_ == 0 || count < frames_; ++count) {
+  bool open = true;
+  for (std::uint64_t count = 0; open && (frames_ == 0 || count < frames_); ++count) {
     if (next(reader, view, payload, stop) != Got::frame) break;
     if (!container) container = make_container(kind_, reader.format());
     if (epoch != reader.epoch()) container->format(reader.format());
     epoch = reader.epoch();
     bytes.clear();
     container->frame(view.info, payload, bytes);
-    if (sink.write(bytes) != Sink::Result::ok) break;
+    open = sink.write(bytes) == Sink::Result::ok;
+  }
+  if (container && open && !stop.requested()) {
+    bytes.clear();
+    container->end(bytes);
+    (void)sink.write(bytes);
   }
   if (reader.missed() > 0) {
     app::log_debug("missed " + std::to_string(reader.missed()) + " of " +
@@ -161,25 +167,17 @@ ExitCode Shmcat::copy_frames(RingReader& reader, const app::Stop& stop) {
 }
 
 ExitCode Shmcat::take_snapshot(RingReader& reader, const app::Stop& stop) {
-  if (!wait_fresh_) {
-    // Any whole frame will do, but a ring without one is no reason to wait for ever.
-    begun_ns_ = 0;
-    wait_fresh_ = kSnapshotPatience;
-    const std::int64_t end = monotonic_ns() + wait_fresh_->count();
-    FrameView view;
-    std::vector<std::uint8_t> payload;
-    while (!stop.requested()) {
-      if (reader.newest(view, kLook) == ReadStatus::frame && reader.copy(view, payload)) {
-        write_snapshot(snapshot_, reader.format(), payload);
-        return ExitCode::ok;
-      }
-      if (monotonic_ns() > end) too_late(reader);
-    }
-    return ExitCode::ok;
-  }
+  const std::int64_t end = monotonic_ns() + wait_fresh_.value_or(kSnapshotPatience).count();
   FrameView view;
   std::vector<std::uint8_t> payload;
-  if (next(reader, view, payload, stop) == Got::frame) write_snapshot(snapshot_, reader.format(), payload);
+  while (!stop.requested()) {
+    if (reader.newest(view, kLook) == ReadStatus::frame &&
+        (!wait_fresh_ || view.info.capture_ns >= begun_ns_) && reader.copy(view, payload)) {
+      write_snapshot(snapshot_, reader.format(), payload);
+      return ExitCode::ok;
+    }
+    if (monotonic_ns() > end) too_late(reader);
+  }
   return ExitCode::ok;
 }
 
