@@ -21,6 +21,9 @@ class Chain(ToolTest):
         self.start("shmpub", "m", "--out", "m.copy:mjpeg@5", "--out", "m.small:mjpeg,320x180", "--frames", "64")
 
     def cat(self, ring, frames):
+        reader = Reader(self.lib, ring)  # shmcat does not wait for rings
+        reader.take(1)
+        reader.close()
         result = self.run_tool("shmcat", ring, "--frames", frames)
         self.assertEqual(result.returncode, 0, result.err)
         return result.out
