@@ -7,10 +7,10 @@ using namespace camring::shmpub;
 
 namespace {
 
-// What is wrong with an order, as the user reads it.
-std::string refusal(const std::string& text, const std::string& source = "cam0") {
+// What is wrong with orders, as the user reads it.
+std::string refusal(const std::vector<std::string>& texts, const std::string& source = "cam0") {
   try {
-    (void)parse_outputs({text}, source);
+    (void)parse_outputs(texts, source);
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::usage);
     return error.what();
@@ -19,7 +19,7 @@ std::string refusal(const std::string& text, const std::string& source = "cam0")
 }
 
 bool refused(const std::string& text, const std::string& because) {
-  const std::string said = refusal(text);
+  const std::string said = refusal({text});
   INFO(text << ": " << said);
   return said.find(because) != std::string::npos;
 }
@@ -100,11 +100,10 @@ TEST_CASE("output: what makes no sense is refused with its reason") {
 }
 
 TEST_CASE("output: orders are looked at together") {
-  CHECK_THROWS_WITH(parse_outputs({}, "cam0"), Catch::Matchers::Contains("--out: missing"));
-  CHECK_THROWS_WITH(parse_outputs({"x:raw", "y:raw", "x:mjpeg"}, "cam0"),
-                    Catch::Matchers::Contains("x:mjpeg: another output has this name"));
-  CHECK_THROWS_WITH(parse_outputs({"cam0:raw"}, "cam0"),
-                    Catch::Matchers::Contains("it is the source itself"));
+  CHECK(refusal({}).find("--out: missing") != std::string::npos);
+  CHECK(refusal({"x:raw", "y:raw", "x:mjpeg"}).find("x:mjpeg: another output has this name") !=
+        std::string::npos);
+  CHECK(refusal({"cam0:raw"}).find("it is the source itself") != std::string::npos);
   CHECK(parse_outputs({"x:raw", "y:mjpeg"}, "cam0").size() == 2);
   CHECK(parse_outputs({"cam0:raw"}, "-").size() == 1);
 }
