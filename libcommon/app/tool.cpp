@@ -73,6 +73,11 @@ void declare(CLI::App& cli, const ToolInfo& info, HouseOptions& house) {
   throw Error(code, where, "", error.what(), "see '" + std::string(info.name) + " --help'");
 }
 
+void start_log(const ToolInfo& info, const HouseOptions& house) {
+  const int level = std::max(0, std::min(3, static_cast<int>(house.level) + house.verbose - house.quiet));
+  log_setup(info.name, static_cast<LogLevel>(level), house.format);
+}
+
 // Parses the command line, then adds what the environment and the file say of options that it left out.
 void parse(CLI::App& cli, const ToolInfo& info, HouseOptions& house, int argc, char** argv) {
   try {
@@ -84,6 +89,7 @@ void parse(CLI::App& cli, const ToolInfo& info, HouseOptions& house, int argc, c
   } catch (const CLI::ParseError& error) {
     usage_error(info, error, ExitCode::usage, "read options");
   }
+  start_log(info, house);  // what goes wrong from here on is already said as ordered
   if (house.config.empty()) {
     if (const char* path = std::getenv("CAMRING_CONFIG"))
       house.config = path;  // NOLINT(concurrency-mt-unsafe)
@@ -100,11 +106,6 @@ void parse(CLI::App& cli, const ToolInfo& info, HouseOptions& house, int argc, c
     usage_error(info, error, ExitCode::config,
                 "read options from the environment" + (house.config.empty() ? "" : " and " + house.config));
   }
-}
-
-void start_log(const ToolInfo& info, const HouseOptions& house) {
-  const int level = std::max(0, std::min(3, static_cast<int>(house.level) + house.verbose - house.quiet));
-  log_setup(info.name, static_cast<LogLevel>(level), house.format);
 }
 
 ExitCode run_parsed(Tool& tool, CLI::App& cli, const HouseOptions& house) {
