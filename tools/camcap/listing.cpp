@@ -46,7 +46,10 @@ ExitCode list_devices(bool json) {
     try {
       const V4l2Identity camera = V4l2Device(path).identity();
       if (json) {
-        print_json({{"device", camera.device}, {"card", camera.card}, {"driver", camera.driver}, {"bus", camera.bus}});
+        print_json({{"device", camera.device},
+                    {"card", camera.card},
+                    {"driver", camera.driver},
+                    {"bus", camera.bus}});
       }
       rows.push_back({camera.device, camera.card, camera.driver, camera.bus});
     } catch (const Error& error) {
@@ -64,18 +67,25 @@ ExitCode list_devices(bool json) {
 }
 
 ExitCode list_formats(const std::string& device, bool json) {
-  auto modes = V4l2Device(device).modes();
+  const auto modes = V4l2Device(device).modes();
   Rows rows{{"FOURCC", "WIDTH", "HEIGHT", "FPS"}};
-  for (const V4l2Mode& mode : modes) {
-    const std::string fourcc = fourcc_text(mode.fourcc);
-    if (json) {
-      print_json({{"fourcc", fourcc},
-                  {"width", mode.size.width},
-                  {"height", mode.size.height},
-                  {"fps", mode.rate.num == 0 ? Json() : Json(mode.rate.fps())}});
+  // One line for each format and size, with all its rates: the driver lists them one behind the other.
+  for (std::size_t i = 0; i < modes.size();) {
+    const V4l2Mode& first = modes[i];
+    Json rates = Json::array();
+    std::string text;
+    for (; i < modes.size() && modes[i].fourcc == first.fourcc && modes[i].size == first.size; ++i) {
+      if (modes[i].rate.num == 0) continue;
+      rates.push_back(modes[i].rate.fps());
+      text += (text.empty() ? "" : " ") + to_string(modes[i].rate);
     }
-    rows.push_back({fourcc, std::to_string(mode.size.width), std::to_string(mode.size.height),
-                    mode.rate.num == 0 ? "?" : to_string(mode.rate)});
+    const std::string fourcc = fourcc_text(first.fourcc);
+    if (json) {
+      print_json(
+          {{"fourcc", fourcc}, {"width", first.size.width}, {"height", first.size.height}, {"fps", rates}});
+    }
+    rows.push_back({fourcc, std::to_string(first.size.width), std::to_string(first.size.height),
+                    text.empty() ? "?" : text});
   }
   if (!json) print_table(rows);
   return ExitCode::ok;
