@@ -86,11 +86,14 @@ class Y4m final : public Container {
              std::vector<std::uint8_t>& out) override {
     const av::ImageView picture = av::view_of(source_, payload);
     if (!picture) return;
-    if (!begun_) append(out, head());
+    if (!begun_) {
+      colour_ = source_.colour;
+      append(out, head());
+    }
     begun_ = true;
     append(out, std::string_view("FRAME\n"));
     FrameFormat tight = raw_format(planar_, source_.size);
-    tight.colour = source_.colour;
+    tight.colour = colour_;  // what the head said, whatever the ring says by now
     const std::size_t at = out.size();
     out.resize(at + tight.raw_bytes());
     const av::ImageSpan target = av::span_of(tight, std::span(out).subspan(at));
@@ -138,6 +141,7 @@ class Y4m final : public Container {
 
   FrameFormat source_;
   PixelFormat planar_ = PixelFormat::i420;
+  Colour colour_;
   bool begun_ = false;
   av::Scaler scaler_;
 };

@@ -25,7 +25,7 @@ class Nut final : public Container {
   void format(const FrameFormat& format) override {
     if (!context_) return open(format);
     if (format.codec != format_.codec || format.size != format_.size ||
-        format.pixel_format != format_.pixel_format) {
+        format.pixel_format != format_.pixel_format || format.extradata != format_.extradata) {
       throw Error(ExitCode::data, "write NUT", describe(format), "the ring's format changed in mid-stream",
                   "start shmcat again, or let shmpub make a ring of one size");
     }

@@ -114,13 +114,12 @@ void Shmcat::too_late(const RingReader& reader) const {
 
 // The next whole frame's bytes, copied and checked.
 Shmcat::Got Shmcat::next(RingReader& reader, FrameView& view, std::vector<std::uint8_t>& payload,
-                         const app::Stop& stop) {
+                         const Sink& sink, const app::Stop& stop) {
   const std::int64_t patience = wait_fresh_.value_or(0ns).count();
   while (!stop.requested()) {
     switch (reader.next(view, kLook)) {
       case ReadStatus::frame:
-        if (wait_fresh_ && view.info.capture_ns < begun_ns_) continue;
-        if (!reader.copy(view, payload)) continue;
+        if ((wait_fresh_ && view.info.capture_ns < begun_ns_) || !reader.copy(view, payload)) break;
         fresh_seen_ = true;
         return Got::frame;
       case ReadStatus::moved:
@@ -131,6 +130,7 @@ Shmcat::Got Shmcat::next(RingReader& reader, FrameView& view, std::vector<std::u
         break;
       case ReadStatus::timeout:
         if (until_end_ && reader.writer_state() == WriterState::ended) return Got::ended;
+        if (sink.closed()) return Got::ended;
         break;
     }
     if (patience != 0 && !fresh_seen_ && monotonic_ns() - begun_ns_ > patience) too_late(reader);
@@ -144,10 +144,19 @@ ExitCode Shmcat::copy_frames(RingReader& reader, const app::Stop& stop) {
   FrameView view;
   std::vector<std::uint8_t> payload, bytes;
   std::uint64_t epoch = 0;
+  Codec codec = Codec::none;
   bool open = true;
   for (std::uint64_t count = 0; open && (frames_ == 0 || count < frames_); ++count) {
-    if (next(reader, view, payload, stop) != Got::frame) break;
-    if (!container) container = make_container(kind_, reader.format());
+    if (next(reader, view, payload, sink, stop) != Got::frame) break;
+    if (!container) {
+      container = make_container(kind_, reader.format());
+      codec = reader.format().codec;
+    }
+    if (reader.format().codec != codec) {
+      throw Error(ExitCode::data, "read ring", ring_,
+                  "its frames are now " + describe(reader.format()) + ", and the stream can't become that",
+                  "start shmcat again");
+    }
     if (epoch != reader.epoch()) container->format(reader.format());
     epoch = reader.epoch();
     bytes.clear();
@@ -159,10 +168,8 @@ ExitCode Shmcat::copy_frames(RingReader& reader, const app::Stop& stop) {
     container->end(bytes);
     (void)sink.write(bytes);
   }
-  if (reader.missed() > 0) {
-    app::log_debug("missed " + std::to_string(reader.missed()) + " of " +
-                   std::to_string(reader.seen() + reader.missed()) + " frames");
-  }
+  app::log_debug("missed " + std::to_string(reader.missed()) + " of " +
+                 std::to_string(reader.seen() + reader.missed()) + " frames");
   return ExitCode::ok;
 }
 
@@ -186,13 +193,13 @@ ExitCode Shmcat::run(app::Context& context) {
     throw Error(ExitCode::usage, "write frames", "stdout", "a terminal can't show them",
                 "pipe them: shmcat " + ring_ + " | ffplay -, or > file, or --snapshot FILE");
   }
-  begun_ns_ = monotonic_ns();
   ReaderOptions options;
   options.start = wait_fresh_ ? ReadStart::live : start_from(start_);
   options.connect = true;
   options.label = "shmcat";
   RingReader reader(ring_, options);
   wait_for_ring(reader, context.stop);
+  begun_ns_ = monotonic_ns();
   if (!snapshot_.empty()) return take_snapshot(reader, context.stop);
   return copy_frames(reader, context.stop);
 }

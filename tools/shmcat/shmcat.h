@@ -8,6 +8,7 @@
 #include "app/tool.h"
 #include "container.h"
 #include "ring/ring_reader.h"
+#include "sink.h"
 
 namespace camring::shmcat {
 
@@ -22,7 +23,7 @@ class Shmcat final : public app::Tool {
   enum class Got { frame, stopped, ended };
   void wait_for_ring(RingReader& reader, const app::Stop& stop) const;
   [[nodiscard]] Got next(RingReader& reader, FrameView& view, std::vector<std::uint8_t>& payload,
-                         const app::Stop& stop);
+                         const Sink& sink, const app::Stop& stop);
   [[noreturn]] void too_late(const RingReader& reader) const;
   ExitCode copy_frames(RingReader& reader, const app::Stop& stop);
   ExitCode take_snapshot(RingReader& reader, const app::Stop& stop);
@@ -33,7 +34,7 @@ class Shmcat final : public app::Tool {
   bool wait_ = false, until_end_ = false;
   std::chrono::nanoseconds wait_time_{0};
   std::optional<std::chrono::nanoseconds> wait_fresh_;
-  std::int64_t begun_ns_ = 0;
+  std::int64_t begun_ns_ = 0;  // since when frames are fresh: the ring was there
   bool fresh_seen_ = false;
 };
 

@@ -18,9 +18,13 @@ class Sink {
   /// Writes all of it, waiting as long as the reader does. closed: the reader has gone (EPIPE).
   /// @throws Error (system) for other failures, e.g. a full disk.
   [[nodiscard]] Result write(std::span<const std::uint8_t> bytes);
+  /// Whether the reader has gone; for the time in which there is nothing to write.
+  [[nodiscard]] bool closed() const noexcept;
 
  private:
+  [[nodiscard]] long write_some(std::span<const std::uint8_t> bytes) const noexcept;
   int fd_;
+  bool pipe_ = false;
   UniqueFd own_;  // the same pipe, opened once more, without blocking
   const app::Stop& stop_;
 };

@@ -48,10 +48,18 @@ void Shmstat::check() {
   }
 }
 
-std::vector<RingStatus> Shmstat::look() const {
+std::vector<RingStatus> Shmstat::look(bool again) const {
   if (rings_.empty()) return list_rings(true);
   std::vector<RingStatus> list;
-  for (const std::string& ring : rings_) list.push_back(ring_status(ring, true));
+  for (const std::string& ring : rings_) {
+    try {
+      list.push_back(ring_status(ring, true));
+    } catch (const Error& error) {
+      if (!again || error.code() != ExitCode::no_input) throw;
+      list.emplace_back();  // it may come back while it is watched
+      list.back().name = ring;
+    }
+  }
   return list;
 }
 
@@ -91,8 +99,10 @@ ExitCode Shmstat::remove() const {
 ExitCode Shmstat::run(app::Context& context) {
   if (remove_) return remove();
   const bool redraw = watch_ && ::isatty(STDOUT_FILENO) == 1;
+  bool again = false;
   do {
-    print(look(), redraw);
+    print(look(again), redraw);
+    again = true;
   } while (watch_ && std::ferror(stdout) == 0 && !context.stop.wait_for(*watch_));
   return ExitCode::ok;
 }

@@ -18,7 +18,7 @@ class Shmstat final : public app::Tool {
   ExitCode run(app::Context& context) override;
 
  private:
-  [[nodiscard]] std::vector<RingStatus> look() const;
+  [[nodiscard]] std::vector<RingStatus> look(bool again) const;  // again: rings may be gone
   void print(const std::vector<RingStatus>& rings, bool redraw) const;
   [[nodiscard]] ExitCode remove() const;
 
