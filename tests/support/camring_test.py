@@ -71,6 +71,14 @@ class Running:
             return None
         return wait_for(f"{text!r} from {self.args[0]}; it said: {self.stderr}", look, seconds)
 
+    def wait_orderly(self):
+        """Waits until the tool has taken SIGTERM into its own hands: before that, a signal just kills a program."""
+        def blocked():
+            with open(f"/proc/{self.pid}/status") as status:
+                mask = next(line for line in status if line.startswith("SigBlk:"))
+            return int(mask.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+        wait_for(f"{self.args[0]} to handle signals", blocked)
+
     def stop(self, sig=signal.SIGTERM, seconds=WATCHDOG):
         if self.process.poll() is None:
             self.process.send_signal(sig)

@@ -27,7 +27,8 @@ constexpr app::ToolInfo kInfo{
 }
 
 mode_t parse_mode(const std::string& text) {
-  const bool octal = !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
+  const bool octal =
+      !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
   const auto mode = octal ? static_cast<mode_t>(std::stoul(text, nullptr, 8)) : mode_t{0};
   if (!octal || mode > 0777 || (mode & 0600) != 0600) {
     misuse("--mode", "'" + text + "' is no access mode for a ring",
@@ -79,11 +80,13 @@ void Camcap::options(CLI::App& cli) {
       ->type_name("TRANSPORT");
   cli.add_option("--credentials", options_.credentials, "Take user:password of a stream from this file")
       ->type_name("FILE");
-  app::add_duration(cli, "--timeout", options_.timeout, "Connect again when a stream is silent for so long [5s]");
+  app::add_duration(cli, "--timeout", options_.timeout,
+                    "Connect again when a stream is silent for so long [5s]");
   cli.add_flag("--exit-on-device-error", options_.exit_on_device_error,
                "End with code 75 when a stream is lost instead of connecting again");
   cli.add_flag("--list-devices", list_devices_, "List the cameras of this machine, then exit");
-  cli.add_option("--list-formats", list_formats_, "List what a camera offers, then exit")->type_name("DEVICE");
+  cli.add_option("--list-formats", list_formats_, "List what a camera offers, then exit")
+      ->type_name("DEVICE");
   cli.add_flag("--json", json_, "List as JSON, one object a line");
 }
 
@@ -91,7 +94,8 @@ void Camcap::check() {
   if (list_devices_ || !list_formats_.empty()) return;
   if (json_) misuse("--json", "there is nothing to list", "add --list-devices or --list-formats DEVICE");
   if (options_.source.empty()) misuse("SOURCE", "missing", "write e.g. camcap /dev/video0 cam0");
-  if (options_.ring.empty()) misuse("RING", "missing", "name the ring, e.g. camcap " + options_.source + " cam0");
+  if (options_.ring.empty())
+    misuse("RING", "missing", "name the ring, e.g. camcap " + options_.source + " cam0");
   check_ring_name(options_.ring);
   (void)options_.codec();
   (void)parse_mode(options_.mode);
@@ -108,10 +112,12 @@ void Camcap::check_source() {
   const SourceKind kind = source_.kind;
   const bool made = kind == SourceKind::v4l2 || kind == SourceKind::test;
   if ((options_.size || options_.fps) && !made) {
-    misuse(options_.size ? "--size" : "--fps", "a " + std::string(kind == SourceKind::network ? "stream" : "file") +
-           " has its own", "change it behind camcap: shmpub " + options_.ring + " --out …");
+    misuse(options_.size ? "--size" : "--fps",
+           "a " + std::string(kind == SourceKind::network ? "stream" : "file") + " has its own",
+           "change it behind camcap: shmpub " + options_.ring + " --out …");
   }
-  if (options_.loop && kind != SourceKind::file) misuse("--loop", "only files can begin again", "use file:PATH");
+  if (options_.loop && kind != SourceKind::file)
+    misuse("--loop", "only files can begin again", "use file:PATH");
   if (options_.fast && kind != SourceKind::file && kind != SourceKind::test) {
     misuse("--fast", "the source sets the pace itself", "it is for file: and test:");
   }
@@ -120,7 +126,8 @@ void Camcap::check_source() {
     misuse("--credentials", "the source asks for none", "it is for rtsp:// and http://");
   }
   if (!options_.format.empty() && !made && options_.pixel_format() == PixelFormat::none) {
-    misuse("--format", "the source has its own coding", "name a pixel format, and it is decoded to that, e.g. NV12");
+    misuse("--format", "the source has its own coding",
+           "name a pixel format, and it is decoded to that, e.g. NV12");
   }
 }
 

@@ -73,7 +73,8 @@ ExitCode capture(Source& source, Output& output, app::Context& context) {
   output.tick();  // a short run is reported as ready, too
   output.close();
   thread.join();
-  app::log_info("end of " + std::string(context.stop.requested() ? "run" : "source") + ": " + output.summary());
+  app::log_info("end of " + std::string(context.stop.requested() ? "run" : "source") + ": " +
+                output.summary());
   return ExitCode::ok;
 }
 

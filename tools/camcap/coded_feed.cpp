@@ -4,7 +4,8 @@
 
 namespace camring::camcap {
 
-CodedFeed::CodedFeed(Output& output, Codec codec, Size size, Rate rate, std::span<const std::uint8_t> extradata)
+CodedFeed::CodedFeed(Output& output, Codec codec, Size size, Rate rate,
+                     std::span<const std::uint8_t> extradata)
     : output_(output), codec_(codec), size_(size), rate_(rate) {
   if (codec == Codec::h264 || codec == Codec::hevc) inspector_.emplace(codec, extradata);
 }
@@ -26,8 +27,9 @@ void CodedFeed::put_jpeg(std::span<const std::uint8_t> bytes, FrameTiming timing
   }
   timing.flags |= frame_flag::keyframe;
   if (jpeg->huffman_tables) return output_.publish({jpeg->bytes}, timing);
-  output_.publish({jpeg->bytes.first(jpeg->tables_at), usual_huffman_tables(), jpeg->bytes.subspan(jpeg->tables_at)},
-                  timing);
+  output_.publish(
+      {jpeg->bytes.first(jpeg->tables_at), usual_huffman_tables(), jpeg->bytes.subspan(jpeg->tables_at)},
+      timing);
 }
 
 FrameFormat CodedFeed::format(Size size) const {

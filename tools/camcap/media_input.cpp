@@ -56,25 +56,31 @@ void options_for(const SourceSpec& spec, const Options& options, av::Dictionary&
 MediaInput::MediaInput(const SourceSpec& spec, const Options& options, const app::Stop& stop)
     : spec_(spec), stop_(stop) {
   if (spec.kind == SourceKind::network) timeout_ns_ = options.timeout.count();
-  AVFormatContext* context = avformat_alloc_context();
-  if (context == nullptr) throw std::bad_alloc();
-  context_.reset(context);
-  context->interrupt_callback = {&MediaInput::interrupted, this};
   av::Dictionary dictionary;
   options_for(spec, options, dictionary);
   std::string address = spec.address;
   const AVInputFormat* only = nullptr;
+  AVFormatContext* context = nullptr;
+  const auto make_context = [&] {
+    context = avformat_alloc_context();
+    if (context == nullptr) throw std::bad_alloc();
+    context->interrupt_callback = {&MediaInput::interrupted, this};
+  };
   if (spec.kind == SourceKind::standard_input) {
     use_stdin();
     const std::string name = stdin_format();
+    make_context();
+    context->pb = io_.get();
+    context->flags |= AVFMT_FLAG_NOBUFFER;
     only = av_find_input_format(name.c_str());
     dictionary.set("format_whitelist", name);
     address = "pipe:0";
   } else if (!options.credentials.empty()) {
     address = with_credentials(address, read_credentials(options.credentials));
   }
+  if (context == nullptr) make_context();
   allow_time();
-  context = context_.release();  // avformat_open_input frees it when it fails
+  // Frees the context when it fails.
   const int opened = avformat_open_input(&context, address.c_str(), only, dictionary.address());
   if (opened < 0) open_failed(opened, spec_);
   context_.reset(context);
@@ -137,8 +143,6 @@ void MediaInput::use_stdin() {
   if (buffer == nullptr) throw std::bad_alloc();
   io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &MediaInput::read_stdin, nullptr, nullptr));
   if (!io_) throw std::bad_alloc();
-  context_->pb = io_.get();
-  context_->flags |= AVFMT_FLAG_NOBUFFER;
 }
 
 std::string MediaInput::stdin_format() {

@@ -46,10 +46,16 @@ void MediaSource::run(Output& output, const app::Stop& stop) {
   if (spec_.kind == SourceKind::network) return run_network(output, stop);
   for (;;) {
     const std::uint64_t before = output.frames();
-    MediaInput input(spec_, options_, stop);
+    std::unique_ptr<MediaInput> input;
+    try {
+      input = std::make_unique<MediaInput>(spec_, options_, stop);
+    } catch (const Error&) {
+      if (stop.requested()) return;  // a stop in the middle of opening is no failure of the source
+      throw;
+    }
     output.source_up(true);
-    prepare(input, output);
-    if (play(input, output, stop) == End::stopped || output.done()) return;
+    prepare(*input, output);
+    if (play(*input, output, stop) == End::stopped || output.done()) return;
     if (output.frames() == before) {
       throw Error(ExitCode::data, "play", spec_.name, "not a single frame could be taken from it",
                   "see what 'ffprobe' says of it");

@@ -36,8 +36,8 @@ Output::Output(RingSpec ring, std::uint64_t limit, app::Metrics& metrics, app::N
   for (std::size_t i = 0; i < kDrops; ++i) {
     app::Labels labels = ring_label(spec_.name);
     labels.emplace_back("reason", to_string(static_cast<Drop>(i)));
-    dropped_total_[i] = &metrics.counter("frames_dropped_total",
-                                         "Frames of the source that did not reach the ring.", labels);
+    dropped_total_[i] =
+        &metrics.counter("frames_dropped_total", "Frames of the source that did not reach the ring.", labels);
   }
 }
 

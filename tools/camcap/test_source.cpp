@@ -7,8 +7,8 @@
 namespace camring::camcap {
 namespace {
 
-// Deadlines of a steady rate. Each counts from the start, so that no rounding and no late wake-up adds up; who
-// was stopped for long goes on with the present instead of making up for the past.
+// Deadlines of a steady rate. Each counts from the start, so that no rounding and no late wake-up adds up;
+// who was stopped for long goes on with the present instead of making up for the past.
 class Beat {
  public:
   explicit Beat(Rate rate) : rate_(rate) {}
@@ -67,7 +67,8 @@ void TestSource::run(Output& output, const app::Stop& stop) {
     if (beat.skipped()) output.discontinuity();
     Claim claim = output.claim();
     const std::int64_t now = monotonic_ns();
-    pattern.draw(claim.data(), {static_cast<std::uint32_t>(output.next_number()), static_cast<std::uint64_t>(now)});
+    pattern.draw(claim.data(),
+                 {static_cast<std::uint32_t>(output.next_number()), static_cast<std::uint64_t>(now)});
     output.commit(std::move(claim), {now, frame_flag::keyframe});
   }
 }

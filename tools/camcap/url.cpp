@@ -11,8 +11,8 @@
 namespace camring::camcap {
 namespace {
 
-// Where "user:password@" of the URL whose "://" is at `scheme_end` begins and ends (at the @); end npos: none.
-// The last @ before the path counts: people write passwords with an @ in them.
+// Where "user:password@" of the URL whose "://" is at `scheme_end` begins and ends (at the @); end npos:
+// none. The last @ before the path counts: people write passwords with an @ in them.
 struct UserInfo {
   std::size_t begin, end;
 };
@@ -25,8 +25,9 @@ UserInfo user_info(std::string_view text, std::size_t scheme_end) {
   const std::size_t colon = text.substr(0, stop).find(':', begin);
   const std::size_t word_end = std::min(text.find_first_of(" \t\"'", begin), text.size());
   const std::size_t late = text.substr(0, word_end).rfind('@');
-  const bool port = colon == std::string_view::npos ||
-                    text.substr(colon + 1, stop - colon - 1).find_first_not_of("0123456789") == std::string_view::npos;
+  const bool port =
+      colon == std::string_view::npos ||
+      text.substr(colon + 1, stop - colon - 1).find_first_not_of("0123456789") == std::string_view::npos;
   return {begin, port || late == std::string_view::npos || late < stop ? std::string_view::npos : late};
 }
 

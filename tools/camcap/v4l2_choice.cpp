@@ -65,7 +65,8 @@ double size_distance(Size size, std::optional<Size> wanted) noexcept {
 std::tuple<bool, std::size_t, double> order(const V4l2Mode& mode, double wanted) noexcept {
   const double fps = mode.rate.num == 0 ? wanted : mode.rate.fps();
   const bool slower = fps < wanted - 0.01;
-  return {slower, slower ? 0 : rank(mode.fourcc), slower ? wanted - fps + 0.001 * double(rank(mode.fourcc)) : fps - wanted};
+  return {slower, slower ? 0 : rank(mode.fourcc),
+          slower ? wanted - fps + 0.001 * double(rank(mode.fourcc)) : fps - wanted};
 }
 
 }  // namespace

@@ -37,11 +37,13 @@ Error open_error(int error, const std::string& device) {
                         "cameras belong to group video: 'sudo usermod -aG video $USER', then log in again");
   }
   const ExitCode code = error == ENODEV || error == ENXIO ? ExitCode::no_input : ExitCode::system;
-  return system_error(error, "open device", device, "'camcap --list-devices' shows the cameras of this machine", code);
+  return system_error(error, "open device", device,
+                      "'camcap --list-devices' shows the cameras of this machine", code);
 }
 
 Error not_a_camera(const std::string& device, const std::string& reason) {
-  return {ExitCode::data, "open device", device, reason, "'camcap --list-devices' shows what can be captured"};
+  return {ExitCode::data, "open device", device, reason,
+          "'camcap --list-devices' shows what can be captured"};
 }
 
 // Why the node can't be captured from, for people who took the second node of a camera or an encoder's.
@@ -54,10 +56,12 @@ std::string lack(std::uint32_t caps) {
 
 std::optional<std::int64_t> monotonic_time(const v4l2_buffer& buffer) {
   if ((buffer.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC) return std::nullopt;
-  return std::int64_t{buffer.timestamp.tv_sec} * 1'000'000'000 + std::int64_t{buffer.timestamp.tv_usec} * 1000;
+  return std::int64_t{buffer.timestamp.tv_sec} * 1'000'000'000 +
+         std::int64_t{buffer.timestamp.tv_usec} * 1000;
 }
 
-// H.273's numbers from V4L2's, which derives three of the four from the colour space unless a driver says more.
+// H.273's numbers from V4L2's, which derives three of the four from the colour space unless a driver says
+// more.
 Colour colour_of(std::uint32_t space, std::uint32_t encoding, std::uint32_t quantization, bool rgb) {
   Colour colour;
   if (encoding == V4L2_YCBCR_ENC_DEFAULT) encoding = V4L2_MAP_YCBCR_ENC_DEFAULT(space);
@@ -93,7 +97,8 @@ bool inside(const v4l2_frmsize_stepwise& range, Size size) {
 Rate rate_of(const v4l2_fract& interval) { return {interval.denominator, std::max(interval.numerator, 1u)}; }
 
 // A buffer description for either API; `planes` must outlive it.
-v4l2_buffer describe_buffer(bool multiplanar, std::uint32_t index, std::array<v4l2_plane, VIDEO_MAX_PLANES>& planes) {
+v4l2_buffer describe_buffer(bool multiplanar, std::uint32_t index,
+                            std::array<v4l2_plane, VIDEO_MAX_PLANES>& planes) {
   v4l2_buffer buffer{};
   buffer.type = multiplanar ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
   buffer.memory = V4L2_MEMORY_MMAP;
@@ -172,7 +177,8 @@ void V4l2Device::identify() {
   identity_.card = text_of(caps.card, sizeof caps.card);
   identity_.driver = text_of(caps.driver, sizeof caps.driver);
   identity_.bus = text_of(caps.bus_info, sizeof caps.bus_info);
-  const std::uint32_t node = (caps.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? caps.device_caps : caps.capabilities;
+  const std::uint32_t node =
+      (caps.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? caps.device_caps : caps.capabilities;
   multiplanar_ = (node & V4L2_CAP_VIDEO_CAPTURE) == 0 && (node & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0;
   if ((node & V4L2_CAP_VIDEO_CAPTURE) == 0 && !multiplanar_) throw not_a_camera(identity_.device, lack(node));
   if ((node & V4L2_CAP_STREAMING) == 0) throw not_a_camera(identity_.device, "its driver can't stream");
@@ -189,7 +195,8 @@ std::vector<V4l2Mode> V4l2Device::modes(std::optional<Size> wanted) const {
   }
 }
 
-void V4l2Device::add_sizes(std::vector<V4l2Mode>& modes, std::uint32_t fourcc, std::optional<Size> wanted) const {
+void V4l2Device::add_sizes(std::vector<V4l2Mode>& modes, std::uint32_t fourcc,
+                           std::optional<Size> wanted) const {
   v4l2_frmsizeenum sizes{};
   sizes.pixel_format = fourcc;
   if (control(VIDIOC_ENUM_FRAMESIZES, &sizes) < 0) {
@@ -207,7 +214,9 @@ void V4l2Device::add_sizes(std::vector<V4l2Mode>& modes, std::uint32_t fourcc, s
   std::vector<Size> some{{range.min_width, range.min_height}, {range.max_width, range.max_height}};
   some.insert(some.end(), kUsualSizes.begin(), kUsualSizes.end());
   if (wanted) some.push_back(*wanted);
-  const auto order = [](Size a, Size b) { return std::pair(a.width, a.height) < std::pair(b.width, b.height); };
+  const auto order = [](Size a, Size b) {
+    return std::pair(a.width, a.height) < std::pair(b.width, b.height);
+  };
   std::sort(some.begin(), some.end(), order);
   some.erase(std::unique(some.begin(), some.end()), some.end());
   for (const Size size : some) {
@@ -266,10 +275,16 @@ V4l2Settings V4l2Device::set(const V4l2Mode& mode) {
   V4l2Settings settings;
   if (multiplanar_) {
     memory_planes_ = std::clamp<std::size_t>(multi.num_planes, 1, kMaxPlanes);
-    settings = {multi.pixelformat, {multi.width, multi.height}, {}, multi.plane_fmt[0].bytesperline,
+    settings = {multi.pixelformat,
+                {multi.width, multi.height},
+                {},
+                multi.plane_fmt[0].bytesperline,
                 colour_of(multi.colorspace, multi.ycbcr_enc, multi.quantization, rgb)};
   } else {
-    settings = {single.pixelformat, {single.width, single.height}, {}, single.bytesperline,
+    settings = {single.pixelformat,
+                {single.width, single.height},
+                {},
+                single.bytesperline,
                 colour_of(single.colorspace, single.ycbcr_enc, single.quantization, rgb)};
   }
   settings.rate = set_rate(mode.rate);
@@ -308,8 +323,9 @@ void V4l2Device::start() {
     const int error = errno;
     stop();
     if (error == EBUSY) throw busy("start streaming", identity_.device);
-    throw system_error(error, "start streaming", identity_.device,
-                       error == ENOSPC ? "the USB bus is full: try --format MJPEG, a lower --fps or another hub" : "");
+    throw system_error(
+        error, "start streaming", identity_.device,
+        error == ENOSPC ? "the USB bus is full: try --format MJPEG, a lower --fps or another hub" : "");
   }
   streaming_ = true;
 }

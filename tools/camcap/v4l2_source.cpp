@@ -49,12 +49,13 @@ void V4l2Source::run(Output& output, const app::Stop& stop) {
   const V4l2Settings settings = device.set(choose(device));
   const auto kind = ring_format(settings.fourcc);
   if (!kind || (wish_.codec != Codec::none && kind->codec != wish_.codec)) {
-    throw Error(ExitCode::data, "set format", device_, "the driver insists on " + fourcc_text(settings.fourcc),
+    throw Error(ExitCode::data, "set format", device_,
+                "the driver insists on " + fourcc_text(settings.fourcc),
                 "'camcap --list-formats " + device_ + "' shows what it offers");
   }
   if (wish_.size && settings.size != *wish_.size) {
-    app::log_warning("set size: " + device_ + ": the camera gives " + to_string(settings.size) + " instead of " +
-                     to_string(*wish_.size));
+    app::log_warning("set size: " + device_ + ": the camera gives " + to_string(settings.size) +
+                     " instead of " + to_string(*wish_.size));
   }
   if (wish_.rate && settings.rate.fps() < wish_.rate->fps() - 0.5) {
     app::log_warning("set rate: " + device_ + ": the camera gives " + to_string(settings.rate) +
@@ -115,7 +116,8 @@ V4l2Source::Step V4l2Source::wait_and_take(V4l2Device& device, Output& output, c
 FrameTiming V4l2Source::timing(const V4l2Buffer& buffer) const noexcept {
   const std::int64_t now = monotonic_ns();
   // Some cameras' own clocks run astray: a time in the future or long ago is none.
-  const bool sane = buffer.monotonic_ns && *buffer.monotonic_ns <= now && *buffer.monotonic_ns > now - 10'000'000'000;
+  const bool sane =
+      buffer.monotonic_ns && *buffer.monotonic_ns <= now && *buffer.monotonic_ns > now - 10'000'000'000;
   return sane ? FrameTiming{*buffer.monotonic_ns, 0} : FrameTiming{now, frame_flag::inferred};
 }
 
@@ -146,7 +148,8 @@ void V4l2Source::take_raw(const V4l2Buffer& buffer, const FrameTiming& when, Out
   for (std::size_t i = 0; i < buffer.plane_count; ++i) {
     const Plane& plane = format_.planes[apart ? i : 0];
     const std::size_t most = apart ? std::size_t{plane.stride_bytes} * plane.rows : format_.raw_bytes();
-    std::memcpy(claim.data().data() + plane.offset_bytes, buffer.planes[i].data(), std::min(most, buffer.planes[i].size()));
+    std::memcpy(claim.data().data() + plane.offset_bytes, buffer.planes[i].data(),
+                std::min(most, buffer.planes[i].size()));
   }
   output.commit(std::move(claim), {when.capture_ns, when.flags | frame_flag::keyframe});
 }
