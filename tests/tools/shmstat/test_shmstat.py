@@ -47,7 +47,7 @@ class Shmstat(ToolTest):
         row = self.row("cam0")
         self.assertEqual((row["RING"], row["FORMAT"], row["STATE"]), ("cam0", "i420 320x240", "live"))
         self.assertTrue(row["WRITER"].startswith(f"{camera.pid} camcap"), row)
-        self.assertEqual(row["CONSUMERS"], "0")
+        self.assertEqual(row["CONSUMERS"], "1")
         self.assertGreater(int(row["FRAMES"]), 4)
         self.assertGreater(int(row["HELD"]), 0)
         self.assertEqual([line.split()[0] for line in self.stat().splitlines() if line.startswith("cam")],
