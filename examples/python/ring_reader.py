@@ -22,8 +22,10 @@ import errno
 import mmap
 import os
 import platform
+import re
 import struct
 import sys
+import threading
 import time
 
 MAGIC = 0x00474E49524D4143
@@ -45,17 +47,33 @@ class BadRing(Exception):
     """The file is no ring, or one of another version."""
 
 
+_fence = threading.Lock()
+
+
+def load_barrier():
+    """Loads after this call are not done before those ahead of it, on machines that reorder loads too."""
+    with _fence:
+        pass
+    with _fence:  # to take a lock that was just given back orders both sides
+        pass
+
+
 class Frame:
     """One frame in shared memory. Valid until the writer comes round; ask valid() after use."""
 
     def __init__(self, ring, number, fields, payload, missed):
         self.ring, self.number, self.payload, self.missed = ring, number, payload, missed
+        self.map = ring.map
         (self.position, self.size, self.flags, self.capture_ns, self.publish_ns, self.source_number,
          self.source_capture_ns) = fields[:7]
         self.meta_position, self.meta_size = fields[7:]
 
     def valid(self):
+        """Whether all that was read of the frame so far was the frame's; never true again once it was not."""
         ring = self.ring
+        if ring.map is not self.map:
+            return False  # the reader is on another generation by now
+        load_barrier()
         return (ring.u64(ring.entry_at(self.number)) == 2 * self.number + 2
                 and (ring.u64(INTENT) - self.position) % 2**64 <= ring.arena_bytes)
 
@@ -91,7 +109,10 @@ class Ring:
     """A reader that follows its ring through deaths and new generations of the writer."""
 
     def __init__(self, name):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", name):
+            raise BadRing(f"{name!r} is no name of a ring")
         self.name = name
+        self.missed = 0  # frames lost, in all
         self.path = os.path.join(os.environ.get("CAMRING_DIR") or "/dev/shm", "camring." + name)
         self.map = self.inode = None
         self.next = None  # number of the next frame
@@ -115,7 +136,7 @@ class Ring:
     def open(self):
         """Maps the generation that has the name now. False while there is none."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return False
         try:
@@ -130,7 +151,7 @@ class Ring:
             raise BadRing(f"{self.path}: no ring, or one of another version")
         (self.depth, entry_bytes, self.index_offset, self.arena_offset,
          self.arena_bytes) = struct.unpack_from("<IIQQQ", mapped, 80)
-        if (entry_bytes != ENTRY_BYTES or self.depth & (self.depth - 1) or not self.arena_bytes
+        if (entry_bytes != ENTRY_BYTES or not self.depth or self.depth & (self.depth - 1) or not self.arena_bytes
                 or self.index_offset + self.depth * ENTRY_BYTES > status.st_size
                 or self.arena_offset + self.arena_bytes > status.st_size):
             raise BadRing(f"{self.path}: its sizes contradict each other")
@@ -145,9 +166,11 @@ class Ring:
         self._address = self._address_of(mapped)
         head = self.u64(HEAD)
         if self.next is None:
-            self.next = max(self.first, head - 1)  # a new reader starts with the newest frame
+            self.next = self.expected = max(self.first, head - 1)  # a new reader starts with the newest frame
         elif self.first < self.next:
-            self.next = self.first                 # numbers began again
+            self.next = self.expected = self.first  # numbers began again
+        else:
+            self.next = self.first  # numbers go on: what lies between is missed, and counted with the next frame
         return True
 
     @staticmethod
@@ -177,24 +200,26 @@ class Ring:
 
     def _take(self):
         """The next frame, or None when there is nothing new."""
-        missed = 0
-        for _ in range(16):
+        for _ in range(16):  # a fast writer may overtake again and again
             head = self.u64(HEAD)
             if head <= self.next:
                 return None
+            load_barrier()
             at = self.entry_at(self.next)
             fields = struct.unpack_from("<QIIqqQqQI", self.map, at + 8)
             position, size = fields[:2]
+            load_barrier()
             good = (self.u64(at) == 2 * self.next + 2 and (self.u64(INTENT) - position) % 2**64 <= self.arena_bytes)
             begin = position % self.arena_bytes
             if good and size <= self.arena_bytes - begin:
                 begin += self.arena_offset
-                frame = Frame(self, self.next, fields, self.words[begin:begin + size], missed)
+                frame = Frame(self, self.next, fields, self.words[begin:begin + size],
+                              self.next - self.expected)
+                self.missed += frame.missed
                 self.next += 1
+                self.expected = self.next
                 return frame
-            newest = max(head - 1, self.next + 1)  # overtaken: go on with the newest
-            missed += newest - self.next
-            self.next = newest
+            self.next = max(head - 1, self.next + 1)  # overtaken: go on with the newest
         return None
 
     def frame(self, timeout=1.0):
@@ -208,7 +233,8 @@ class Ring:
                         return None
                     time.sleep(min(0.02, max(left, 0)))
                     continue
-            word = self.u32(FUTEX)
+            word = self.u32(FUTEX)  # before the head: a frame that comes in between ends the wait at once
+            load_barrier()
             frame = self._take()
             if frame is not None:
                 return frame
