@@ -121,12 +121,13 @@ Shmcat::Got Shmcat::next(RingReader& reader, FrameView& view, std::vector<std::u
       case ReadStatus::frame:
         if ((wait_fresh_ && view.info.capture_ns < begun_ns_) || !reader.copy(view, payload)) break;
         fresh_seen_ = true;
+        corrupt_.clear("ring " + ring_ + " makes sense again");
         return Got::frame;
       case ReadStatus::moved:
         app::log_debug("now reading " + describe(reader.format()));
         break;
       case ReadStatus::corrupt:
-        app::log_warning("ring " + ring_ + " made no sense; opening it again");
+        corrupt_.report("ring " + ring_ + " makes no sense; trying to open it again");
         break;
       case ReadStatus::timeout:
         if (until_end_ && reader.writer_state() == WriterState::ended) return Got::ended;

@@ -36,6 +36,7 @@ class Shmcat final : public app::Tool {
   std::optional<std::chrono::nanoseconds> wait_fresh_;
   std::int64_t begun_ns_ = 0;  // since when frames are fresh: the ring was there
   bool fresh_seen_ = false;
+  app::RepeatingFault corrupt_;
 };
 
 }  // namespace camring::shmcat

@@ -147,6 +147,22 @@ class Following(FeedTest):
                 file.write(content)
             self.assert_fails(65, "camring.junk", "shmcat", "junk")
 
+    def test_a_ring_that_turns_into_garbage_is_told_once_and_waited_for(self):
+        camera = self.feed(rings.MJPEG)
+        image = rings.jpegs(WIDTH, HEIGHT, [1])[0]
+        camera.publish(image, 1)
+        cat, path = self.cat_to_file("--frames", 2)
+        self.wait_bytes(path, len(image))
+        camera.close()
+        with open(os.path.join(self.dir, "camring.cam0"), "wb") as file:
+            file.write(b"garbage")
+        cat.wait_line("makes no sense")
+        camera = self.feed(rings.MJPEG)
+        camera.publish(image, 2)
+        self.assertEqual(cat.wait(), 0, cat.stderr)
+        self.assertEqual(os.path.getsize(path), 2 * len(image))
+        self.assertEqual(len([line for line in cat.lines if "makes no sense" in line]), 1)
+
     def test_bad_words_are_code_64(self):
         self.assert_fails(64, "no ring named", "shmcat")
         self.assert_fails(64, "a/b", "shmcat", "a/b")
