@@ -10,8 +10,14 @@ namespace camring::av {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> kStartCode{0, 0, 0, 1};
-enum H264 : int { kH264Slice = 1, kH264Idr = 5, kH264Sps = 7, kH264Pps = 8 };            // table 7-1
-enum Hevc : int { kHevcBla = 16, kHevcCra = 21, kHevcLastVcl = 31, kHevcVps = 32, kHevcPps = 34 };  // table 7-1
+enum H264 : int { kH264Slice = 1, kH264Idr = 5, kH264Sps = 7, kH264Pps = 8 };  // table 7-1
+enum Hevc : int {
+  kHevcBla = 16,
+  kHevcCra = 21,
+  kHevcLastVcl = 31,
+  kHevcVps = 32,
+  kHevcPps = 34
+};  // table 7-1
 
 // The position of the next 00 00 01 at or after `from`; bytes.size() when there is none.
 std::size_t find_start_code(std::span<const std::uint8_t> bytes, std::size_t from) noexcept {

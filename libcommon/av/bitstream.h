@@ -1,5 +1,5 @@
-// What must be known of H.264 and HEVC without decoding: where a decoder can start, with which parameter sets,
-// and how large the picture is.
+// What must be known of H.264 and HEVC without decoding: where a decoder can start, with which parameter
+// sets, and how large the picture is.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace camring::av {
 
-/// One NAL unit of an Annex B byte stream (ITU-T H.264 and H.265, Annex B), without its start code and without
-/// the zero bytes behind it.
+/// One NAL unit of an Annex B byte stream (ITU-T H.264 and H.265, Annex B), without its start code and
+/// without the zero bytes behind it.
 using NalUnit = std::span<const std::uint8_t>;
 
 /// Takes the first NAL unit off `bytes`; empty when there is none. What stands before the first start code is
@@ -47,7 +47,8 @@ class StreamInspector {
 
   [[nodiscard]] AccessUnit inspect(std::span<const std::uint8_t> access_unit);
 
-  /// The parameter sets in force, Annex B, each with a four-byte start code; empty until SPS and PPS are known.
+  /// The parameter sets in force, Annex B, each with a four-byte start code; empty until SPS and PPS are
+  /// known.
   [[nodiscard]] const std::vector<std::uint8_t>& extradata() const noexcept { return extradata_; }
   /// The picture's size as the newest SPS says; empty until one was read.
   [[nodiscard]] std::optional<Size> size() const noexcept { return size_; }

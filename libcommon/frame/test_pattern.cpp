@@ -18,8 +18,13 @@ struct Yuv {
 constexpr Yuv kBlack{16, 128, 128};
 
 // 75 % bars in limited BT.601: grey, yellow, cyan, green, magenta, red, blue.
-constexpr std::array<Yuv, 7> kBars{
-    {{180, 128, 128}, {162, 44, 142}, {131, 156, 44}, {112, 72, 58}, {84, 184, 198}, {65, 100, 212}, {35, 212, 114}}};
+constexpr std::array<Yuv, 7> kBars{{{180, 128, 128},
+                                    {162, 44, 142},
+                                    {131, 156, 44},
+                                    {112, 72, 58},
+                                    {84, 184, 198},
+                                    {65, 100, 212},
+                                    {35, 212, 114}}};
 
 std::uint8_t clamp_byte(int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
@@ -95,7 +100,8 @@ void put(const FrameFormat& format, std::uint8_t* frame, std::uint32_t x, std::u
 }
 
 Yuv gradient(Size size, std::uint32_t x, std::uint32_t y) {
-  return {static_cast<std::uint8_t>(40 + 160 * x / size.width), static_cast<std::uint8_t>(64 + 128 * y / size.height),
+  return {static_cast<std::uint8_t>(40 + 160 * x / size.width),
+          static_cast<std::uint8_t>(64 + 128 * y / size.height),
           static_cast<std::uint8_t>(192 - 128 * x / size.width)};
 }
 
@@ -115,7 +121,8 @@ std::uint32_t travel(std::uint64_t number, std::uint32_t step, std::uint32_t spa
 
 TestPattern::TestPattern(const FrameFormat& format, PatternStyle style)
     : format_(format), style_(style), ground_(format.raw_bytes()), marks_(format.raw_bytes()) {
-  if (format.codec != Codec::raw || ground_.empty()) throw std::invalid_argument("a test pattern is raw video");
+  if (format.codec != Codec::raw || ground_.empty())
+    throw std::invalid_argument("a test pattern is raw video");
   const Size size = format.size;
   for (std::uint32_t y = 0; y < size.height; ++y) {
     for (std::uint32_t x = 0; x < size.width; ++x) {
@@ -146,7 +153,8 @@ void TestPattern::draw(std::span<std::uint8_t> frame, const PatternCode& code) c
     const std::uint32_t step = std::max(2u, size.width / 160 & ~1u);
     if (size.height > top + side && side > 0) {
       const std::uint32_t room_x = size.width - side, room_y = size.height - top - side;
-      move_box(frame, {travel(code.number, step, room_x), top + travel(code.number, step / 2 + 1, room_y), side});
+      move_box(frame,
+               {travel(code.number, step, room_x), top + travel(code.number, step / 2 + 1, room_y), side});
       move_box(frame, {travel(code.number, 2 * step, room_x), top + (room_y & ~1u), side / 2 & ~1u});
     }
   }
@@ -187,7 +195,8 @@ void TestPattern::write_texts(std::span<std::uint8_t> frame, const PatternCode& 
   const Size size = format_.size;
   std::array<char, 48> number{}, clock{};
   std::snprintf(number.data(), number.size(), "frame %u", code.number);
-  std::snprintf(clock.data(), clock.size(), "clock %llu.%09llu", static_cast<unsigned long long>(code.clock_ns / 1'000'000'000),
+  std::snprintf(clock.data(), clock.size(), "clock %llu.%09llu",
+                static_cast<unsigned long long>(code.clock_ns / 1'000'000'000),
                 static_cast<unsigned long long>(code.clock_ns % 1'000'000'000));
   TextStyle style;
   style.scale = std::max(1u, std::min(size.height / 180, size.width / 160));
@@ -200,8 +209,8 @@ void TestPattern::write_texts(std::span<std::uint8_t> frame, const PatternCode& 
                                         samples.first - channel);
     draw_code(plane, format_.planes[0].stride_bytes, size, code, samples.step);
     draw_text(plane, format_.planes[0].stride_bytes, size, x, y, number.data(), style, samples.step);
-    draw_text(plane, format_.planes[0].stride_bytes, size, x, y + kGlyphHeight * style.scale, clock.data(), style,
-              samples.step);
+    draw_text(plane, format_.planes[0].stride_bytes, size, x, y + kGlyphHeight * style.scale, clock.data(),
+              style, samples.step);
   }
 }
 

@@ -20,7 +20,8 @@ struct SourceSpec {
   std::string name;     ///< for people: the same without a password
 };
 
-/// Understands "/dev/video0", "v4l2:PATH", "file:PATH", an existing file, "rtsp://…", "http://…", "-", "test:".
+/// Understands "/dev/video0", "v4l2:PATH", "file:PATH", an existing file, "rtsp://…", "http://…", "-",
+/// "test:".
 /// @throws Error: usage (no such kind), no_input (neither a kind nor a file).
 [[nodiscard]] SourceSpec parse_source(const std::string& text);
 

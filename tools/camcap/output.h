@@ -61,8 +61,8 @@ class Output {
   [[nodiscard]] bool done() const noexcept { return limit_ != 0 && frames() >= limit_; }
   void beat() noexcept;  ///< the capture thread is well, frame or not
 
-  void source_up(bool up) noexcept;              ///< the camera or stream is connected
-  void reconnecting(const std::string& cause);   ///< counted; `cause` is of a closed set
+  void source_up(bool up) noexcept;             ///< the camera or stream is connected
+  void reconnecting(const std::string& cause);  ///< counted; `cause` is of a closed set
   [[nodiscard]] std::uint64_t frames() const noexcept { return frames_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t drops() const noexcept;
 

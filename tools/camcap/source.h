@@ -15,7 +15,8 @@ class Source {
  public:
   virtual ~Source() = default;
   /// Opens the source and puts its frames into `output` until the source ends, output.done() or a stop is
-  /// requested; looks at the stop at least every 100 ms wherever the system lets it. Returns at an orderly end.
+  /// requested; looks at the stop at least every 100 ms wherever the system lets it. Returns at an orderly
+  /// end.
   /// @throws Error as each source documents it.
   virtual void run(Output& output, const app::Stop& stop) = 0;
 };

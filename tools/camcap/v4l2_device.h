@@ -44,7 +44,8 @@ struct V4l2Buffer {
   std::optional<std::int64_t> monotonic_ns;  ///< when the driver took it; unset: it uses another clock
   bool damaged = false;                      ///< V4L2_BUF_FLAG_ERROR
   std::size_t plane_count = 0;
-  std::array<std::span<const std::uint8_t>, kMaxPlanes> planes;  ///< memory planes: one, or one per colour plane
+  std::array<std::span<const std::uint8_t>, kMaxPlanes>
+      planes;  ///< memory planes: one, or one per colour plane
 };
 
 enum class V4l2Dequeue {
