@@ -1,0 +1,14 @@
+// Messages on the control channel.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "ring/control_server.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  camring::ControlMessage message;
+  if (camring::parse_control_message(data, size, message)) {
+    if (size != sizeof message || std::strlen(message.label.data()) >= message.label.size()) std::abort();
+  }
+  return 0;
+}
