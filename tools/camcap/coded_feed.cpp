@@ -21,9 +21,10 @@ void CodedFeed::put(std::span<const std::uint8_t> bytes, const FrameTiming& timi
 void CodedFeed::put_jpeg(std::span<const std::uint8_t> bytes, FrameTiming timing) {
   const auto jpeg = find_jpeg(bytes);
   if (!jpeg) return output_.dropped(Drop::corrupt);
-  if (jpeg->size != size_ || !output_.configured()) {
+  if (jpeg->size != size_ || !started_) {
     size_ = jpeg->size;
     output_.configure(coded_format(codec_, size_, rate_));
+    started_ = true;
   }
   timing.flags |= frame_flag::keyframe;
   if (jpeg->huffman_tables) return output_.publish({jpeg->bytes}, timing);

@@ -38,6 +38,7 @@ void options_for(const SourceSpec& spec, const Options& options, av::Dictionary&
 
 [[noreturn]] void open_failed(int result, const SourceSpec& spec) {
   const bool network = spec.kind == SourceKind::network;
+  if (result == AVERROR_EXIT) result = AVERROR(ETIMEDOUT);  // our own interruption; a stop looks at no error
   if (result == AVERROR_HTTP_UNAUTHORIZED || result == AVERROR_HTTP_FORBIDDEN) {
     throw Error(ExitCode::no_permission, "open stream", spec.name, "it refuses the user or the password",
                 "put user:password into a file and name it with --credentials");
@@ -96,6 +97,7 @@ MediaInput::MediaInput(const SourceSpec& spec, const Options& options, const app
     context->streams[i]->discard = i == stream_ ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
   }
   const std::string format = format_name(*context);
+  recorded_ = format != "rtsp" && context->duration > 0;
   has_times_ = spec.kind == SourceKind::file ||
                (format != "mjpeg" && format != "mpjpeg" && format != "h264" && format != "hevc");
 }
@@ -167,7 +169,7 @@ int MediaInput::read(AVPacket& packet) {
     allow_time();
     const int result = av_read_frame(context_.get(), &packet);
     if (stop_.requested()) return AVERROR_EXIT;
-    if (result < 0) return result;
+    if (result < 0) return monotonic_ns() > deadline_ns_ ? AVERROR(ETIMEDOUT) : result;
     if (static_cast<unsigned>(packet.stream_index) == stream_) return 0;
     av_packet_unref(&packet);
   }

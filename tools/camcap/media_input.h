@@ -22,8 +22,8 @@ class MediaInput {
   MediaInput(const MediaInput&) = delete;
   MediaInput& operator=(const MediaInput&) = delete;
 
-  /// The next packet of the video stream; 0, or an FFmpeg error (AVERROR_EOF at the end, AVERROR_EXIT on a
-  /// stop).
+  /// The next packet of the video stream; 0, or an FFmpeg error: AVERROR_EOF at the end, AVERROR_EXIT on a
+  /// stop, AVERROR(ETIMEDOUT) when a stream was silent for longer than --timeout.
   [[nodiscard]] int read(AVPacket& packet);
 
   [[nodiscard]] const AVStream& stream() const noexcept { return *context_->streams[stream_]; }
@@ -32,6 +32,8 @@ class MediaInput {
   [[nodiscard]] std::optional<std::int64_t> time_ns(std::int64_t stamp) const noexcept;
   /// Whether timestamps come from the source, not from libavformat's guess of 25 frames a second.
   [[nodiscard]] bool has_times() const noexcept { return has_times_; }
+  /// Whether it has an end that is known: a file, also one on a web server, and no camera.
+  [[nodiscard]] bool recorded() const noexcept { return recorded_; }
 
  private:
   static int interrupted(void* self);
@@ -48,7 +50,7 @@ class MediaInput {
   av::IoPtr io_;
   av::InputPtr context_;  // uses io_: declared behind it, gone before it
   unsigned stream_ = 0;
-  bool has_times_ = true;
+  bool has_times_ = true, recorded_ = false;
 };
 
 }  // namespace camring::camcap

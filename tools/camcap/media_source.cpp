@@ -1,10 +1,12 @@
 #include "media_source.h"
 
 #include <algorithm>
+#include <array>
 
 #include "av/convert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "ffmpeg_log.h"
 
 namespace camring::camcap {
 namespace {
@@ -39,7 +41,7 @@ Size size_of(const AVCodecParameters& parameters) {
 
 MediaSource::MediaSource(SourceSpec spec, const Options& options)
     : spec_(std::move(spec)), options_(options), clock_(clock_kind(spec_, options)) {
-  av_log_set_level(app::log_level() == app::LogLevel::debug ? AV_LOG_WARNING : AV_LOG_QUIET);
+  tame_ffmpeg_log();
 }
 
 void MediaSource::run(Output& output, const app::Stop& stop) {
@@ -74,15 +76,18 @@ void MediaSource::run_network(Output& output, const app::Stop& stop) {
       output.source_up(true);
       lost_.clear("stream " + spec_.name + " is back");
       prepare(input, output);
+      if (input.recorded()) clock_ = MediaClock(MediaClock::Kind::paced);
       const std::uint64_t before = output.frames();
-      if (play(input, output, stop) == End::stopped || output.done()) return;
+      const End end = play(input, output, stop);
+      if (end == End::stopped || output.done() || (end == End::finished && input.recorded())) return;
       if (output.frames() > before) pause = kFirstPause;
+      const std::string how = end == End::silent ? "went silent" : "was lost";
       if (options_.exit_on_device_error) {
-        throw Error(ExitCode::temporary, "read stream", spec_.name, "it was lost",
+        throw Error(ExitCode::temporary, "read stream", spec_.name, "it " + how,
                     "the supervisor starts camcap again");
       }
-      lost_.report("stream " + spec_.name + " was lost; connecting again until it is back");
-      output.reconnecting("lost");
+      lost_.report("stream " + spec_.name + " " + how + "; connecting again until it is back");
+      output.reconnecting(end == End::silent ? "silent" : "lost");
     } catch (const Error& error) {
       if (stop.requested()) return;
       const bool final = error.code() == ExitCode::no_permission || error.code() == ExitCode::system ||
@@ -150,9 +155,11 @@ MediaSource::End MediaSource::play(MediaInput& input, Output& output, const app:
     const int result = input.read(*packet);
     if (result == AVERROR_EXIT) return End::stopped;
     if (result == AVERROR_EOF) break;
+    if (result == AVERROR(ETIMEDOUT)) return End::silent;
+    if (result < 0 && spec_.kind == SourceKind::network) return End::lost;
     if (result < 0) {
       output.dropped(Drop::corrupt);
-      if (spec_.kind == SourceKind::network || ++bad > kBadInARow) return End::lost;
+      if (++bad > kBadInARow) return End::lost;
       continue;
     }
     bad = 0;
@@ -224,28 +231,36 @@ bool MediaSource::decode(AVPacket* packet, const MediaInput& input, Output& outp
   return true;
 }
 
+// A format that rings don't carry (10 bits, palettes …) becomes the one that loses least. Empty on failure.
+av::ImageView MediaSource::carried(const AVFrame& frame) {
+  if (const av::ImageView picture = av::view_of(frame)) return picture;
+  static constexpr std::array<AVPixelFormat, 6> kCarried{AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P,
+                                                         AV_PIX_FMT_YUV444P, AV_PIX_FMT_RGB24,
+                                                         AV_PIX_FMT_GRAY8,   AV_PIX_FMT_NONE};
+  const auto from = static_cast<AVPixelFormat>(frame.format);
+  const AVPixelFormat to = avcodec_find_best_pix_fmt_of_list(kCarried.data(), from, 0, nullptr);
+  AVFrame& out = *converted_;
+  if (out.format != to || out.width != frame.width || out.height != frame.height) {
+    av_frame_unref(&out);
+    out.format = to;
+    out.width = frame.width;
+    out.height = frame.height;
+    if (av_frame_get_buffer(&out, 0) < 0) return {};
+  }
+  to_carried_.reset(sws_getCachedContext(to_carried_.release(), frame.width, frame.height, from, frame.width,
+                                         frame.height, to, SWS_BILINEAR, nullptr, nullptr, nullptr));
+  if (!to_carried_ || sws_scale(to_carried_.get(), frame.data, frame.linesize, 0, frame.height, out.data,
+                                out.linesize) <= 0) {
+    return {};
+  }
+  return av::view_of(out);
+}
+
 void MediaSource::put_picture(const AVFrame& frame, const MediaInput& input, Output& output,
                               const FrameTiming& timing) {
   const PixelFormat wished = options_.format.empty() ? PixelFormat::none : options_.pixel_format();
-  av::ImageView picture = av::view_of(frame);
-  av::FramePtr converted;
-  if (!picture) {
-    // A format that rings don't carry (10 bits, palettes …): FFmpeg converts to what it is nearest to.
-    converted = av::make_frame();
-    converted->format = AV_PIX_FMT_YUV420P;
-    converted->width = frame.width;
-    converted->height = frame.height;
-    const av::SwsPtr sws(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
-                                        frame.width, frame.height, AV_PIX_FMT_YUV420P, SWS_BILINEAR, nullptr,
-                                        nullptr, nullptr));
-    if (!sws || av_frame_get_buffer(converted.get(), 0) < 0 ||
-        sws_scale(sws.get(), frame.data, frame.linesize, 0, frame.height, converted->data,
-                  converted->linesize) <= 0) {
-      return output.dropped(Drop::corrupt);
-    }
-    picture = av::view_of(*converted);
-    if (!picture) return output.dropped(Drop::corrupt);
-  }
+  const av::ImageView picture = carried(frame);
+  if (!picture) return output.dropped(Drop::corrupt);
   FrameFormat format =
       raw_format(wished == PixelFormat::none ? picture.pixel_format : wished, picture.size, input.rate());
   format.colour = picture.colour;

@@ -26,13 +26,14 @@ class MediaSource final : public Source {
   void run(Output& output, const app::Stop& stop) override;
 
  private:
-  enum class End { finished, lost, stopped };
+  enum class End { finished, lost, silent, stopped };
   [[nodiscard]] End play(MediaInput& input, Output& output, const app::Stop& stop);
   void prepare(const MediaInput& input, Output& output);
   [[nodiscard]] bool take(AVPacket& packet, const MediaInput& input, Output& output, const app::Stop& stop);
   [[nodiscard]] bool feed_coded(AVPacket& packet, const MediaInput& input, Output& output,
                                 const app::Stop& stop);
   [[nodiscard]] bool decode(AVPacket* packet, const MediaInput& input, Output& output, const app::Stop& stop);
+  [[nodiscard]] av::ImageView carried(const AVFrame& frame);
   void put_picture(const AVFrame& frame, const MediaInput& input, Output& output, const FrameTiming& timing);
   void run_network(Output& output, const app::Stop& stop);
 
@@ -44,6 +45,8 @@ class MediaSource final : public Source {
   av::CodecPtr decoder_;
   av::FramePtr frame_ = av::make_frame();
   av::PacketPtr filtered_ = av::make_packet();
+  av::FramePtr converted_ = av::make_frame();
+  av::SwsPtr to_carried_;
   av::Scaler scaler_;
   app::RepeatingFault lost_;
 };
