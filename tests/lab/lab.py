@@ -5,8 +5,8 @@
         with guest.start("/run/lab/server --port 80") as server:
             guest.run("curl localhost")
 
-`folder` on the host is /run/lab in the guest; what a process prints is in it at once. Nothing is timed: emulation is slow,
-and stalls for seconds when the host is busy. All waiting is for an event, with a generous watchdog.
+`folder` on the host is /run/lab in the guest; what a process prints is in it at once. Nothing is timed: emulation is
+slow, and stalls for seconds when the host is busy. All waiting is for an event, with a generous watchdog.
 """
 import signal
 import subprocess
@@ -57,25 +57,28 @@ class Guest:
         self.folder = Path(folder)
         self.requests = 0
         self.processes = 0
+        self.lost = None  # why no request can be answered any more
         self.path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         (self.folder / "agent").write_bytes((HERE / "guest/agent").read_bytes())
         self.machine = subprocess.Popen(
-            [HERE / "run-guest", "--share", self.folder, "--timeout", str(timeout), cache, "bash ./agent"])
+            [HERE / "run-guest", "--share", self.folder, "--timeout", str(timeout), cache, "python3 ./agent"])
 
     def __enter__(self):
         self.run("true")  # the boot ends here
         return self
 
     def __exit__(self, *_):
-        (self.folder / "end").touch()
+        (self.folder / "end").touch()  # the agent ends, and with it the guest
         try:
-            self.machine.wait(WATCHDOG)
+            self.machine.wait(1 if self.lost else WATCHDOG)
         except subprocess.TimeoutExpired:
             self.machine.send_signal(signal.SIGTERM)
             self.machine.wait()
 
     def run(self, command, seconds=WATCHDOG):
         """Runs a command line of bash to its end."""
+        if self.lost:
+            raise Failure(self.lost)
         self.requests += 1
         base = self.folder / f"{self.requests:03}"
         script = f"export PATH={self.path}\n{command}\n"
@@ -84,11 +87,16 @@ class Guest:
         status = base.with_suffix(".status")
 
         def done():
-            if not status.exists() and self.machine.poll() is not None:
-                raise Failure(f"the guest went away (status {self.machine.returncode}) before or during `{command}`")
+            gone = self.machine.poll() is not None or (self.folder / "status").exists()
+            if gone and not status.exists():
+                raise Failure(f"went away before or during `{command}`")
             return status.exists()
 
-        wait_until(done, f"`{command}`", seconds)
+        try:
+            wait_until(done, f"`{command}`", seconds)
+        except Failure as error:
+            self.lost = f"no guest: it was lost when it {error}"
+            raise
         return Result(command, int(status.read_text()), *(base.with_suffix(s).read_text(errors="replace")
                                                           for s in (".out", ".err")))
 

@@ -32,11 +32,23 @@ def y4m_frames(data):
     return fields, frames
 
 
+def painted_number(frame):
+    """The number that uvc-vcam painted into the first 32 pixels, lowest bit first."""
+    return sum((luma > 128) << bit for bit, luma in enumerate(frame[:32]))
+
+
+def painted(number, width, height, size):
+    """The planar frame (luma, then grey to fill `size`) that uvc-vcam paints, but for the first 32 pixels."""
+    ramp = bytes(range(256)) * (width // 256 + 2)
+    rows = (ramp[(number + y) % 256 :][:width] for y in range(height))
+    return b"".join(rows).ljust(size, b"\x80")
+
+
 def decoded_frames(path):
     """How many frames FFmpeg decodes, and what it complains about."""
     result = subprocess.run(
-        ["ffprobe", "-v", "warning", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames",
-         "-of", "csv=p=0", path], capture_output=True, text=True)
+        ["ffprobe", "-v", "warning", "-count_frames", "-select_streams", "v:0",
+         "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path], capture_output=True, text=True)
     return int(result.stdout.strip().rstrip(",") or 0), result.stderr.strip()
 
 
