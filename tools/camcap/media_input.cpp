@@ -32,7 +32,6 @@ void options_for(const SourceSpec& spec, const Options& options, av::Dictionary&
   if (spec.kind != SourceKind::network) return;
   out.set("protocol_whitelist", "tcp,udp,rtp,rtsp,rtsps,http,https,tls,httpproxy,crypto");
   if (spec.address.starts_with("rtsp")) out.set("rtsp_transport", options.rtsp_transport);
-  out.set("fflags", "nobuffer");
   out.set("analyzeduration", 1'000'000);
 }
 

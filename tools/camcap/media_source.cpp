@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "ffmpeg_log.h"
+#include "url.h"
 
 namespace camring::camcap {
 namespace {
@@ -42,6 +43,8 @@ Size size_of(const AVCodecParameters& parameters) {
 MediaSource::MediaSource(SourceSpec spec, const Options& options)
     : spec_(std::move(spec)), options_(options), clock_(clock_kind(spec_, options)) {
   tame_ffmpeg_log();
+  // Read again at each connection, so that a password can be changed; refused right now if it is none.
+  if (!options.credentials.empty()) (void)read_credentials(options.credentials);
 }
 
 void MediaSource::run(Output& output, const app::Stop& stop) {
@@ -74,7 +77,6 @@ void MediaSource::run_network(Output& output, const app::Stop& stop) {
     try {
       MediaInput input(spec_, options_, stop);
       output.source_up(true);
-      lost_.clear("stream " + spec_.name + " is back");
       prepare(input, output);
       if (input.recorded()) clock_ = MediaClock(MediaClock::Kind::paced);
       const std::uint64_t before = output.frames();
@@ -148,6 +150,8 @@ void MediaSource::prepare(const MediaInput& input, Output& output) {
 
 MediaSource::End MediaSource::play(MediaInput& input, Output& output, const app::Stop& stop) {
   const av::PacketPtr packet = av::make_packet();
+  const std::uint64_t before = output.frames();
+  bool back = false;
   int bad = 0;
   while (!output.done()) {
     av_packet_unref(packet.get());
@@ -164,6 +168,10 @@ MediaSource::End MediaSource::play(MediaInput& input, Output& output, const app:
     }
     bad = 0;
     if (!take(*packet, input, output, stop)) return End::stopped;
+    if (output.frames() > before && !back) {
+      lost_.clear("stream " + spec_.name + " is back");
+      back = true;
+    }
   }
   if (decoder_ && !decode(nullptr, input, output, stop)) return End::stopped;
   return End::finished;
