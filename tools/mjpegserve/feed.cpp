@@ -186,7 +186,8 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
   }
   const std::int64_t now = monotonic_ns();
   frames_total_.add();
-  if (stood_in_ns_ > last_frame_ns_) last_capture_ns_ = 0;  // the time without a camera says nothing of its rate
+  if (stood_in_ns_ > last_frame_ns_)
+    last_capture_ns_ = 0;  // the time without a camera says nothing of its rate
   last_frame_ns_ = now;
   if (last_capture_ns_ != 0 && view.info.capture_ns > last_capture_ns_) {
     const double period =

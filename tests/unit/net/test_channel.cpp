@@ -58,9 +58,9 @@ TEST_CASE("a password file checks plain and hashed passwords and remembers who w
   CHECK(passwords.known(ab) == "a");
   CHECK(passwords.check("Basic eDpzZWNyZXQ=") == "x");  // x:secret
   CHECK_FALSE(passwords.check("Basic eDpTZWNyZXQ="));   // x:Secret
-  CHECK_FALSE(passwords.check("Basic YTpj"));    // a:c
-  CHECK_FALSE(passwords.check("Basic Yjpi"));    // b:b
-  CHECK_FALSE(passwords.check("Basic KjoqCg"));  // *:*
+  CHECK_FALSE(passwords.check("Basic YTpj"));           // a:c
+  CHECK_FALSE(passwords.check("Basic Yjpi"));           // b:b
+  CHECK_FALSE(passwords.check("Basic KjoqCg"));         // *:*
   CHECK_FALSE(passwords.check("nonsense"));
   std::ofstream(path) << "new:person\n";
   passwords.reload();
