@@ -50,7 +50,7 @@ class StreamInspector {
   /// The parameter sets in force, Annex B, each with a four-byte start code; empty until SPS and PPS are
   /// known.
   [[nodiscard]] const std::vector<std::uint8_t>& extradata() const noexcept { return extradata_; }
-  /// The picture's size as the newest SPS says; empty until one was read.
+  /// The size of the newest picture, as its SPS says; empty until a picture was inspected.
   [[nodiscard]] std::optional<Size> size() const noexcept { return size_; }
 
  private:
