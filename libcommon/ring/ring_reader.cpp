@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "ring/control_client.h"
+#include "ring/fence.h"
 #include "ring/futex.h"
 #include "ring/ring_name.h"
 #include "ring/ring_view.h"
@@ -217,10 +218,11 @@ bool RingReader::still_valid(const FrameView& view) const noexcept {
 bool RingReader::copy(const FrameView& view, std::vector<std::uint8_t>& payload,
                       std::string* metadata) const {
   payload.resize(view.payload.size());
-  if (!view.payload.empty()) std::memcpy(payload.data(), view.payload.data(), view.payload.size());
+  copy_shared(payload.data(), view.payload.data(), view.payload.size());
   if (metadata != nullptr) {
     metadata->resize(view.metadata.size());
-    if (!view.metadata.empty()) std::memcpy(metadata->data(), view.metadata.data(), view.metadata.size());
+    copy_shared(reinterpret_cast<std::uint8_t*>(metadata->data()), view.metadata.data(),
+                view.metadata.size());
   }
   return still_valid(view);
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "ring/fence.h"
 
 namespace camring {
 namespace {
@@ -138,7 +139,7 @@ RingView::Read RingView::read(std::uint64_t number, FrameView& view) const noexc
   view.position = position;
   // Pairs with the writer's fence in commit(): had any field been of a later frame, seq would be seen changed
   // now.
-  std::atomic_thread_fence(std::memory_order_acquire);
+  acquire_fence();
   if (slot.seq.load(kRelaxed) != wanted) return Read::overwritten;
   if (live().intent.load(kRelaxed) - position > arena_bytes_) return Read::overwritten;
   if (!in_arena(position, bytes) || bytes < frame_bytes_ || meta_bytes > layout::kMaxMetadata ||
@@ -155,7 +156,7 @@ bool RingView::still_valid(const FrameView& view) const noexcept {
   // Pairs with the writer's fence in claim(): had any payload byte read been of a later frame, the intent
   // that covers it would be seen now. The entry is checked too, so that a revived or broken writer can't fool
   // the reader.
-  std::atomic_thread_fence(std::memory_order_acquire);
+  acquire_fence();
   return entry(view.info.number).seq.load(std::memory_order_relaxed) == 2 * view.info.number + 2 &&
          live().intent.load(std::memory_order_relaxed) - view.position <= arena_bytes_ && !mapping_.broken();
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "ring/control_server.h"
+#include "ring/fence.h"
 #include "ring/ring_builder.h"
 #include "ring/waker.h"
 #include "ring/writer_lock.h"
@@ -118,7 +119,7 @@ Claim RingWriter::claim(std::size_t bytes, std::size_t metadata_bytes) {
   const std::uint64_t intent = std::max(position + needed, s.live().intent.load(std::memory_order_relaxed));
   s.live().intent.store(intent, std::memory_order_relaxed);
   // Orders the intent before every payload byte written below: pairs with RingView::still_valid.
-  std::atomic_thread_fence(std::memory_order_release);
+  release_fence();
   claim.data_ = {s.mapping.data() + s.geometry.arena_offset + position % arena, bytes};
   claim.position_ = position;
   return claim;
@@ -134,14 +135,17 @@ std::uint64_t RingWriter::commit(Claim&& claim, std::size_t bytes, const CommitI
   const std::uint64_t claimed = live.intent.load(std::memory_order_relaxed) - claim.position_;
   const std::size_t meta_bytes = std::min<std::size_t>(info.metadata.size(), layout::kMaxMetadata);
   const bool with_meta = meta_bytes != 0 && meta_offset + meta_bytes <= claimed;
-  if (with_meta) std::memcpy(data.data() + meta_offset, info.metadata.data(), meta_bytes);
+  if (with_meta) {
+    copy_shared(data.data() + meta_offset, reinterpret_cast<const std::uint8_t*>(info.metadata.data()),
+                meta_bytes);
+  }
   const std::int64_t now = monotonic_ns();
 
   constexpr auto kRelaxed = std::memory_order_relaxed;
   layout::Entry& entry = s.entries()[number & (s.geometry.depth - 1)];
   entry.seq.store(2 * number + 1, kRelaxed);
   // Orders the odd number before the fields: pairs with the fence in RingView::read.
-  std::atomic_thread_fence(std::memory_order_release);
+  release_fence();
   entry.position.store(claim.position_, kRelaxed);
   entry.size_bytes.store(static_cast<std::uint32_t>(bytes), kRelaxed);
   entry.flags.store(info.flags, kRelaxed);
@@ -179,7 +183,7 @@ std::uint64_t RingWriter::publish(std::span<const std::uint8_t> payload, const C
     span = claim(payload.size(), info.metadata.size());
     if (!span) throw Error(ExitCode::internal, "publish a frame", name(), "an empty or impossible frame");
   }
-  std::memcpy(span.data().data(), payload.data(), payload.size());
+  copy_shared(span.data().data(), payload.data(), payload.size());
   return commit(std::move(span), payload.size(), info);
 }
 
