@@ -38,6 +38,7 @@ struct RingWriter::State {
   Mapping mapping;
   std::uint64_t number = 0;    // of the next frame
   std::uint64_t position = 0;  // arena position where the next frame may begin
+  std::uint64_t intent = 0;    // as in the ring, which others may have written to
   std::int64_t wall_checked_ns = 0;
   std::mutex swap;  // beat_* and set_signal come from other threads while generations change
   Waker waker;
@@ -87,6 +88,7 @@ void RingWriter::State::start_generation(const RingSpec& next) {
   spec = next;
   number = succession.first_number;
   position = 0;
+  intent = 0;
   ++succession.epoch;
 }
 
@@ -116,12 +118,13 @@ Claim RingWriter::claim(std::size_t bytes, std::size_t metadata_bytes) {
   if (bytes == 0 || bytes > UINT32_MAX || needed > arena / 2) return claim;
   std::uint64_t position = s.position;
   if (position % arena + needed > arena) position = (position / arena + 1) * arena;  // frames are contiguous
-  const std::uint64_t intent = std::max(position + needed, s.live().intent.load(std::memory_order_relaxed));
-  s.live().intent.store(intent, std::memory_order_relaxed);
+  s.intent = std::max(position + needed, s.intent);
+  s.live().intent.store(s.intent, std::memory_order_relaxed);
   // Orders the intent before every payload byte written below: pairs with RingView::still_valid.
   release_fence();
   claim.data_ = {s.mapping.data() + s.geometry.arena_offset + position % arena, bytes};
   claim.position_ = position;
+  claim.room_ = needed;
   return claim;
 }
 
@@ -132,9 +135,8 @@ std::uint64_t RingWriter::commit(Claim&& claim, std::size_t bytes, const CommitI
   const std::span<std::uint8_t> data = std::exchange(claim.data_, {});
   bytes = std::min(bytes, data.size());
   const std::size_t meta_offset = (bytes + 7) & ~std::size_t{7};
-  const std::uint64_t claimed = live.intent.load(std::memory_order_relaxed) - claim.position_;
   const std::size_t meta_bytes = std::min<std::size_t>(info.metadata.size(), layout::kMaxMetadata);
-  const bool with_meta = meta_bytes != 0 && meta_offset + meta_bytes <= claimed;
+  const bool with_meta = meta_bytes != 0 && meta_offset + meta_bytes <= claim.room_;
   if (with_meta) {
     copy_shared(data.data() + meta_offset, reinterpret_cast<const std::uint8_t*>(info.metadata.data()),
                 meta_bytes);

@@ -19,10 +19,12 @@ namespace camring {
 class Claim {
  public:
   Claim() = default;
-  Claim(Claim&& other) noexcept : data_(std::exchange(other.data_, {})), position_(other.position_) {}
+  Claim(Claim&& other) noexcept
+      : data_(std::exchange(other.data_, {})), position_(other.position_), room_(other.room_) {}
   Claim& operator=(Claim&& other) noexcept {
     data_ = std::exchange(other.data_, {});
     position_ = other.position_;
+    room_ = other.room_;
     return *this;
   }
   [[nodiscard]] std::span<std::uint8_t> data() const noexcept { return data_; }
@@ -32,6 +34,7 @@ class Claim {
   friend class RingWriter;
   std::span<std::uint8_t> data_;
   std::uint64_t position_ = 0;
+  std::uint64_t room_ = 0;  // bytes from the start of data_ that are this claim's, metadata included
 };
 
 /// Owns a ring: its name's lock, its current generation, its control channel.
@@ -52,7 +55,8 @@ class RingWriter {
   /// Empty when it can't fit into this generation: see grow().
   [[nodiscard]] Claim claim(std::size_t bytes, std::size_t metadata_bytes = 0);
 
-  /// Publishes the first `bytes` of a claim and wakes readers. Returns the frame's number.
+  /// Publishes the first `bytes` of a claim and wakes readers. Returns the frame's number. Metadata that the
+  /// claim left no room for is left out.
   std::uint64_t commit(Claim&& claim, std::size_t bytes, const CommitInfo& info);
 
   /// claim + copy + commit; makes a larger generation first when the frame does not fit.

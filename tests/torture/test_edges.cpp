@@ -1,0 +1,86 @@
+// Corners of the ring that review and torture found: each of these once went wrong.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "ring/ring_layout.h"
+#include "ring_fixture.h"
+
+using namespace camring;
+using namespace camring::test;
+
+namespace {
+
+[[maybe_unused]] RingSpec jpeg_spec(const std::string& name, std::uint64_t arena_bytes) {
+  RingSpec spec;
+  spec.name = name;
+  spec.format = coded_format(Codec::mjpeg, {64, 48}, {30, 1});
+  spec.arena_bytes = arena_bytes;
+  spec.control = false;
+  return spec;
+}
+
+// A writer's file as a killed writer leaves it: the lock is free, the ring stands.
+[[maybe_unused]] pid_t killed_writer(const RingSpec& spec, int frames) {
+  std::array<int, 2> ready{};
+  REQUIRE(::pipe(ready.data()) == 0);
+  const pid_t child = in_child([&] {
+    RingWriter writer(spec);
+    for (int i = 0; i < frames; ++i) put(writer, std::max<std::size_t>(1, writer.format().raw_bytes()));
+    [[maybe_unused]] const auto written = ::write(ready[1], "x", 1);
+    ::pause();
+    return 0;
+  });
+  char byte = 0;
+  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  ::kill(child, SIGKILL);
+  wait_for_child(child);
+  return child;
+}
+
+[[maybe_unused]] void overwrite(const std::string& path, std::size_t offset, std::uint64_t value) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  REQUIRE(::pwrite(fd.get(), &value, sizeof value, static_cast<off_t>(offset)) == sizeof value);
+}
+
+[[maybe_unused]] bool asleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const auto bracket = text.rfind(')');
+  return bracket != std::string::npos && bracket + 2 < text.size() && text[bracket + 2] == 'S';
+}
+
+}  // namespace
+
+TEST_CASE(
+    "metadata that was not claimed is left out, also after a claim that was dropped behind the arena's end") {
+  RingDirectory directory;
+  const int code = wait_for_child(in_child([] {
+    RingWriter writer(jpeg_spec("cam0", 8192));
+    put(writer, 3000);
+    put(writer, 3000);
+    if (!writer.claim(4000)) return 5;  // begins at the arena's start again, and is dropped
+    Claim claim = writer.claim(2112);   // fits before the end, with 64 bytes to spare
+    if (!claim) return 2;
+    const std::string metadata(4000, 'm');
+    CommitInfo info;
+    info.metadata = metadata;
+    std::fill(claim.data().begin(), claim.data().end(), std::uint8_t{7});
+    writer.commit(std::move(claim), 2112, info);
+    RingReader reader("cam0");
+    FrameView view;
+    if (reader.next(view, 0s) != ReadStatus::frame) return 3;
+    return view.payload.size() == 2112 && view.metadata.empty() ? 42 : 4;
+  }));
+  CHECK(code == 42);
+}
