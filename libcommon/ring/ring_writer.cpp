@@ -170,11 +170,10 @@ std::uint64_t RingWriter::commit(Claim&& claim, std::size_t bytes, const CommitI
     live.wall_offset_ns.store(monotonic_to_wall_ns(), kRelaxed);
   }
   live.head.store(number + 1, std::memory_order_release);
-  live.futex.fetch_add(1, std::memory_order_release);
-  s.waker.wake(live.futex);
-
   s.position = claim.position_ + slot_bytes(bytes, with_meta ? meta_bytes : 0);
   s.number = number + 1;
+  live.futex.fetch_add(1, std::memory_order_release);
+  s.waker.wake(live.futex);
   return number;
 }
 

@@ -2,6 +2,7 @@
 
 #include <climits>
 #include <csignal>
+#include <system_error>
 
 #include "ring/futex.h"
 
@@ -26,9 +27,18 @@ Waker::~Waker() {
   thread_.join();
 }
 
-void Waker::wake(std::atomic<std::uint32_t>& word) {
+bool Waker::helped() noexcept {
+  try {
+    if (!thread_.joinable()) thread_ = std::thread([this] { backstop(); });
+    return true;
+  } catch (const std::system_error&) {  // no more threads for this process or user
+    return false;
+  }
+}
+
+void Waker::wake(std::atomic<std::uint32_t>& word) noexcept {
   if (futex_wake(word, kWakeFanout) < kWakeFanout) return;  // that was everybody
-  if (!thread_.joinable()) thread_ = std::thread([this] { backstop(); });
+  if (!helped()) return wake_all_now(word);
   word_.store(&word);
   kicks_.fetch_add(1);
   futex_wake(kicks_, 1);

@@ -22,11 +22,12 @@ class Waker {
 
   /// Wakes everybody who sleeps on `word`, most of them indirectly. The word must stay mapped until the next
   /// call of wake or settle.
-  void wake(std::atomic<std::uint32_t>& word);
+  void wake(std::atomic<std::uint32_t>& word) noexcept;
   /// Wakes everybody who sleeps on `word`, directly, and forgets it.
   void wake_all_now(std::atomic<std::uint32_t>& word) noexcept;
 
  private:
+  bool helped() noexcept;
   void backstop();
   std::atomic<std::atomic<std::uint32_t>*> word_{nullptr};
   std::atomic<std::uint32_t> kicks_{0};  // futex of the backstop thread

@@ -84,3 +84,56 @@ TEST_CASE(
   }));
   CHECK(code == 42);
 }
+
+TEST_CASE("a writer that can't start the thread that helps it wake publishes all the same") {
+  RingDirectory directory;
+  const int code = wait_for_child(in_child([] {
+    RingWriter writer([] {
+      RingSpec spec = gray_spec("cam0");
+      spec.control = false;
+      return spec;
+    }());
+    constexpr std::size_t kReaders = 4;
+    constexpr std::uint64_t kFrames = 20;
+    std::array<std::atomic<pid_t>, kReaders> ids{};
+    std::array<std::atomic<std::uint64_t>, kReaders> got{};
+    std::vector<std::thread> readers;
+    for (std::size_t i = 0; i < kReaders; ++i) {
+      readers.emplace_back([&, i] {
+        RingReader reader("cam0", {.start = ReadStart::oldest});
+        ids[i] = ::gettid();
+        FrameView view;
+        while (got[i] < kFrames && reader.next(view, 20s) == ReadStatus::frame) got[i] = view.info.number + 1;
+      });
+    }
+    for (const auto& id : ids) {
+      while (id == 0) std::this_thread::yield();
+    }
+    // Root may start threads beyond any limit, somebody else not.
+    if (::geteuid() == 0 && ::setresuid(54321, 54321, 54321) != 0) return 2;
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NPROC, &none);
+    try {
+      std::thread([] {}).join();
+      return 77;
+    } catch (const std::system_error&) {  // as it should be
+    }
+    for (std::uint64_t n = 0; n < kFrames; ++n) {
+      for (std::size_t i = 0; i < kReaders; ++i) {
+        while (got[i] < n || !asleep(ids[i])) std::this_thread::yield();
+      }
+      try {
+        put_gray(writer);
+      } catch (const std::system_error&) {
+        ::_exit(3);
+      }
+    }
+    for (std::thread& reader : readers) reader.join();
+    return writer.next_number() == kFrames ? 42 : 4;
+  }));
+  if (code == 77) {
+    WARN("skipped: threads can't be limited here");
+    return;
+  }
+  CHECK(code == 42);
+}
