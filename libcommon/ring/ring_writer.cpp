@@ -178,11 +178,13 @@ std::uint64_t RingWriter::commit(Claim&& claim, std::size_t bytes, const CommitI
 }
 
 std::uint64_t RingWriter::publish(std::span<const std::uint8_t> payload, const CommitInfo& info) {
+  if (payload.empty() || payload.size() > UINT32_MAX) {
+    throw Error(ExitCode::internal, "publish a frame", name(), "an empty or impossible frame");
+  }
   Claim span = claim(payload.size(), info.metadata.size());
   if (!span) {
     grow(payload.size());
     span = claim(payload.size(), info.metadata.size());
-    if (!span) throw Error(ExitCode::internal, "publish a frame", name(), "an empty or impossible frame");
   }
   copy_shared(span.data().data(), payload.data(), payload.size());
   return commit(std::move(span), payload.size(), info);

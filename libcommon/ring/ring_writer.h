@@ -60,6 +60,7 @@ class RingWriter {
   std::uint64_t commit(Claim&& claim, std::size_t bytes, const CommitInfo& info);
 
   /// claim + copy + commit; makes a larger generation first when the frame does not fit.
+  /// @throws Error: internal (an empty frame), and as grow().
   std::uint64_t publish(std::span<const std::uint8_t> payload, const CommitInfo& info);
 
   /// A new generation whose arena has room for several frames of `bytes`. Readers follow by themselves.

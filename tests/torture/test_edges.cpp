@@ -137,3 +137,14 @@ TEST_CASE("a writer that can't start the thread that helps it wake publishes all
   }
   CHECK(code == 42);
 }
+
+TEST_CASE("publishing nothing is refused and leaves the ring as it is") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  put_gray(writer);
+  const auto before = std::filesystem::file_size(directory.file("cam0"));
+  CHECK_THROWS_AS(writer.publish({}, {}), Error);
+  CHECK(std::filesystem::file_size(directory.file("cam0")) == before);
+  CHECK(ring_status("cam0", false).epoch == 1);
+  CHECK(put_gray(writer) == 1);
+}
