@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMaxFrame = 1ull << 31;  // sizes are 32 bits in an entry
+constexpr std::uint64_t kImpossible = 1ull << 62;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) {
   return (value + step - 1) / step * step;
@@ -171,8 +172,10 @@ Succession succession_of(const RingPaths& paths) {
   Succession next;
   try {
     if (const auto view = RingView::open(paths.ring)) {
-      next.epoch = view->epoch() + 1;
-      next.first_number = view->head();
+      // Numbers that no camera reaches come from damage: they would overflow soon, so begin again instead.
+      if (view->epoch() < kImpossible) next.epoch = view->epoch() + 1;
+      if (view->head() < kImpossible && view->head() >= view->first_number())
+        next.first_number = view->head();
     }
   } catch (const Error&) {  // not a ring, or not readable: nothing to go on from
   }

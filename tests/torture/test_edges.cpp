@@ -148,3 +148,17 @@ TEST_CASE("publishing nothing is refused and leaves the ring as it is") {
   CHECK(ring_status("cam0", false).epoch == 1);
   CHECK(put_gray(writer) == 1);
 }
+
+TEST_CASE("a ring left behind with impossible numbers does not spoil the next writer's") {
+  RingDirectory directory;
+  killed_writer(gray_spec("cam0"), 3);
+  overwrite(directory.file("cam0"), 8192, ~0ull - 1);  // head
+  overwrite(directory.file("cam0"), 32, ~0ull);        // epoch
+  RingWriter writer(gray_spec("cam0"));
+  RingReader reader("cam0", {.start = ReadStart::oldest});
+  for (int i = 0; i < 5; ++i) put_gray(writer);
+  FrameView view;
+  for (int i = 0; i < 5; ++i) REQUIRE(reader.next(view, 10s) == ReadStatus::frame);
+  CHECK(view.info.number == writer.next_number() - 1);
+  CHECK(reader.epoch() > 0);
+}
