@@ -79,12 +79,13 @@ bool RingReader::State::attach() {
   auto found = RingView::open(paths.ring);
   if (!found) return false;
   const bool first = fresh && !view;
+  const bool ended = view && word_of(*view) == layout::WriterWord::ended;  // its numbers end with it
   const std::uint64_t begins = found->first_number();
   view = std::move(found);
   await_keyframe = needs_keyframe(view->format().codec);
   if (first) {
     start_at(options.start);
-  } else if (begins >= next && view->head() >= begins) {
+  } else if (!ended && begins >= next && view->head() >= begins) {
     next = begins;  // numbers go on: what lies between is missed, and counted with the next frame
   } else {
     next = expected = begins;  // numbers began again: nothing can be said of the frames between

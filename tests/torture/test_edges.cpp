@@ -162,3 +162,20 @@ TEST_CASE("a ring left behind with impossible numbers does not spoil the next wr
   CHECK(view.info.number == writer.next_number() - 1);
   CHECK(reader.epoch() > 0);
 }
+
+TEST_CASE("numbers that began again count as nothing missed, also when their first writer died meanwhile") {
+  RingDirectory directory;
+  FrameView view;
+  RingReader reader("cam0", {.start = ReadStart::oldest});
+  {
+    RingWriter writer(gray_spec("cam0"));
+    put_gray(writer);
+    REQUIRE(read_frame(reader, view) == ReadStatus::frame);
+  }
+  killed_writer(gray_spec("cam0"), 5);  // numbers 0 to 4 of another run
+  RingWriter writer(gray_spec("cam0"));
+  CHECK(put_gray(writer) == 5);
+  REQUIRE(read_frame(reader, view) == ReadStatus::frame);
+  CHECK(view.info.number == 5);
+  CHECK(view.missed == 0);
+}
