@@ -148,7 +148,7 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
   for (;;) {
     maintain_control(now);
     if (!view) {
-      if (look_for_next(now)) return ReadStatus::moved;
+      if (now - looked_ns >= kSearchNs && look_for_next(now)) return ReadStatus::moved;
       const std::int64_t left = deadline - now;
       if (left <= 0) return ReadStatus::timeout;
       nap(std::min(left, kSearchNs));
@@ -162,7 +162,8 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
     if (took == Took::frame) return ReadStatus::frame;
     if (took == Took::corrupt) {
       view.reset();
-      fresh = true;  // start as if new: the numbers of a damaged ring mean nothing
+      fresh = true;     // start as if new: the numbers of a damaged ring mean nothing
+      looked_ns = now;  // it may stay damaged: not again at once
       return ReadStatus::corrupt;
     }
     const auto state = word_of(*view);

@@ -179,3 +179,19 @@ TEST_CASE("numbers that began again count as nothing missed, also when their fir
   CHECK(view.info.number == 5);
   CHECK(view.missed == 0);
 }
+
+TEST_CASE("a reader of a ring that stays damaged does not spin") {
+  RingDirectory directory;
+  killed_writer(gray_spec("cam0"), 3);
+  overwrite(directory.file("cam0"), 8192, 1000);  // a head without its frames
+  RingReader reader("cam0");
+  FrameView view;
+  const std::int64_t end = monotonic_ns() + 500'000'000;
+  int calls = 0, damaged = 0;
+  while (monotonic_ns() < end) {
+    ++calls;
+    if (reader.next(view, 1s) == ReadStatus::corrupt) ++damaged;
+  }
+  CHECK(damaged > 0);
+  CHECK(calls < 1000);
+}
