@@ -28,6 +28,8 @@ struct ControlServer::Peer {
 
 namespace {
 
+constexpr int kLookAwayMs = 100;
+
 std::string command_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
   std::string name;
@@ -98,20 +100,21 @@ std::vector<Consumer> ControlServer::consumers() const {
 
 void ControlServer::signal_event() const noexcept { raise_event(event_.get()); }
 
-void ControlServer::accept_one() {
+bool ControlServer::accept_one() {
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd) return;
+  if (!fd) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
   ucred credentials{};
   socklen_t size = sizeof credentials;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   const std::lock_guard lock(mutex_);
-  if (peers_.size() >= kMaxConsumers) return;
+  if (peers_.size() >= kMaxConsumers) return true;
   auto peer = std::make_unique<Peer>();
   peer->fd = std::move(fd);
   peer->consumer.pid = credentials.pid;
   peer->consumer.uid = credentials.uid;
   peer->consumer.connected_ns = monotonic_ns();
   peers_.push_back(std::move(peer));
+  return true;
 }
 
 bool ControlServer::receive(Peer& peer) {
@@ -171,10 +174,13 @@ void ControlServer::serve() noexcept {
   sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
   std::vector<pollfd> waiting;
+  bool accepting = true;
   for (;;) {
-    waiting.assign({{quit_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}});
+    // Out of descriptors, the next consumer would be reported for ever: look away for a while (poll ignores
+    // -1).
+    waiting.assign({{quit_.get(), POLLIN, 0}, {accepting ? listener_.get() : -1, POLLIN, 0}});
     for (const auto& peer : peers_) waiting.push_back({peer->fd.get(), POLLIN, 0});
-    if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) return;
+    if (::poll(waiting.data(), waiting.size(), accepting ? -1 : kLookAwayMs) < 0 && errno != EINTR) return;
     if (waiting[0].revents != 0) return;
     // Backwards, so that erasing keeps the places of those not yet looked at.
     for (std::size_t i = waiting.size(); i-- > 2;) {
@@ -188,7 +194,7 @@ void ControlServer::serve() noexcept {
       peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i - 2));
       signal_event();
     }
-    if (waiting[1].revents != 0) accept_one();
+    accepting = waiting[1].revents == 0 || accept_one();
   }
 }
 

@@ -44,7 +44,7 @@ class ControlServer {
  private:
   struct Peer;
   void serve() noexcept;
-  void accept_one();
+  [[nodiscard]] bool accept_one();         // false: out of descriptors or memory
   [[nodiscard]] bool receive(Peer& peer);  // false: close it
   void answer(const Peer& peer) const;
   void signal_event() const noexcept;

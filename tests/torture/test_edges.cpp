@@ -195,3 +195,27 @@ TEST_CASE("a reader of a ring that stays damaged does not spin") {
   CHECK(damaged > 0);
   CHECK(calls < 1000);
 }
+
+TEST_CASE(
+    "a writer out of descriptors refuses consumers without spinning, and takes them when it can again") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  std::vector<RingReader> readers;
+  const UniqueFd probe(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  rlimit tight = before;
+  // Room for the reader's own socket, none for the writer's end.
+  tight.rlim_cur = static_cast<rlim_t>(probe.get()) + 2;
+  ::setrlimit(RLIMIT_NOFILE, &tight);
+  readers.emplace_back("cam0", ReaderOptions{.connect = true});
+  const std::int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  const timespec half{0, 500'000'000};
+  ::nanosleep(&half, nullptr);
+  CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu < 300'000'000);
+  CHECK(writer.consumer_count() == 0);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  const std::int64_t end = monotonic_ns() + 20'000'000'000;
+  while (writer.consumer_count() == 0 && monotonic_ns() < end) std::this_thread::yield();
+  CHECK(writer.consumer_count() == 1);
+}
