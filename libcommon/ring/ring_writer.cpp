@@ -40,7 +40,7 @@ struct RingWriter::State {
   std::uint64_t position = 0;  // arena position where the next frame may begin
   std::uint64_t intent = 0;    // as in the ring, which others may have written to
   std::int64_t wall_checked_ns = 0;
-  std::mutex swap;  // beat_* and set_signal come from other threads while generations change
+  std::mutex swap;  // beat_* and set_signal come from other threads while generations change or end
   Waker waker;
   std::unique_ptr<ControlServer> control;
   std::uint64_t wanted_arena = 0;  // what the user ordered, if anything
@@ -77,12 +77,8 @@ RingWriter::State::State(RingSpec wanted)
 void RingWriter::State::start_generation(const RingSpec& next) {
   const Geometry planned = plan_geometry(next);
   Mapping built = build_generation(next, paths, planned, succession);
-  if (mapping.data() != nullptr) {
-    live().state.store(static_cast<std::uint32_t>(layout::WriterWord::superseded), std::memory_order_release);
-    live().futex.fetch_add(1, std::memory_order_release);
-    waker.wake_all_now(live().futex);
-  }
   const std::lock_guard lock_swap(swap);
+  if (mapping.data() != nullptr) announce(layout::WriterWord::superseded);
   mapping = std::move(built);
   geometry = planned;
   spec = next;
@@ -210,6 +206,7 @@ void RingWriter::set_signal(bool present) noexcept {
   // Only a change is announced; frames themselves say that there is a signal (commit).
   State& s = *state_;
   const std::lock_guard lock(s.swap);
+  if (!s.open) return;
   const auto word = static_cast<layout::WriterWord>(s.live().state.load(std::memory_order_relaxed));
   if (!present && word != layout::WriterWord::no_signal) s.announce(layout::WriterWord::no_signal);
   if (present && word == layout::WriterWord::no_signal) s.announce(layout::WriterWord::live);
@@ -227,10 +224,11 @@ void RingWriter::beat_capture() noexcept {
 
 void RingWriter::close() noexcept {
   if (!state_ || !state_->open) return;
-  state_->open = false;
   state_->control.reset();
   ::unlink(state_->paths.ring.c_str());
   state_->lock.remove_file();
+  const std::lock_guard lock(state_->swap);
+  state_->open = false;
   state_->announce(layout::WriterWord::ended);
 }
 

@@ -219,3 +219,14 @@ TEST_CASE(
   while (writer.consumer_count() == 0 && monotonic_ns() < end) std::this_thread::yield();
   CHECK(writer.consumer_count() == 1);
 }
+
+TEST_CASE("a signal that is lost after the end does not make the ring look alive") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  put_gray(writer);
+  const RingReader reader("cam0");
+  writer.close();
+  CHECK(reader.writer_state() == WriterState::ended);
+  writer.set_signal(false);
+  CHECK(reader.writer_state() == WriterState::ended);
+}
