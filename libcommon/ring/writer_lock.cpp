@@ -52,11 +52,7 @@ UniqueFd open_or_create(const std::string& path, const FileAccess& access) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (fd || errno != ENOENT) return fd;
     fd.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, access.mode));
-    if (fd) {
-      apply_access(fd.get(), access, path);
-      return fd;
-    }
-    if (errno != EEXIST) return fd;
+    if (fd || errno != EEXIST) return fd;
   }
   errno = EBUSY;
   return {};
@@ -97,6 +93,11 @@ WriterLock::WriterLock(const std::string& ring_name, const RingPaths& paths, con
     // The one before may have removed the file between our open and our lock: then somebody else can hold the
     // new one.
     if (!same_file(fd_.get(), path_)) continue;
+    // A dead writer's file may have another mode, or died before it got one; somebody else's stays as it is.
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) == 0 && status.st_uid == ::geteuid()) {
+      apply_access(fd_.get(), access, path_);
+    }
     const std::string pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(fd_.get(), 0) != 0 ||
         ::pwrite(fd_.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {

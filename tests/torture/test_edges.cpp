@@ -18,7 +18,7 @@ using namespace camring::test;
 
 namespace {
 
-[[maybe_unused]] RingSpec jpeg_spec(const std::string& name, std::uint64_t arena_bytes) {
+RingSpec jpeg_spec(const std::string& name, std::uint64_t arena_bytes) {
   RingSpec spec;
   spec.name = name;
   spec.format = coded_format(Codec::mjpeg, {64, 48}, {30, 1});
@@ -28,7 +28,7 @@ namespace {
 }
 
 // A writer's file as a killed writer leaves it: the lock is free, the ring stands.
-[[maybe_unused]] pid_t killed_writer(const RingSpec& spec, int frames) {
+pid_t killed_writer(const RingSpec& spec, int frames) {
   std::array<int, 2> ready{};
   REQUIRE(::pipe(ready.data()) == 0);
   const pid_t child = in_child([&] {
@@ -47,12 +47,12 @@ namespace {
   return child;
 }
 
-[[maybe_unused]] void overwrite(const std::string& path, std::size_t offset, std::uint64_t value) {
+void overwrite(const std::string& path, std::size_t offset, std::uint64_t value) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   REQUIRE(::pwrite(fd.get(), &value, sizeof value, static_cast<off_t>(offset)) == sizeof value);
 }
 
-[[maybe_unused]] bool asleep(pid_t thread) {
+bool asleep(pid_t thread) {
   std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
   std::string text;
   std::getline(file, text);
@@ -229,4 +229,15 @@ TEST_CASE("a signal that is lost after the end does not make the ring look alive
   CHECK(reader.writer_state() == WriterState::ended);
   writer.set_signal(false);
   CHECK(reader.writer_state() == WriterState::ended);
+}
+
+TEST_CASE("a lock file that a dead writer left gets the mode that the next one orders") {
+  RingDirectory directory;
+  killed_writer(gray_spec("cam0"), 1);
+  RingSpec spec = gray_spec("cam0");
+  spec.mode = 0644;
+  const RingWriter writer(spec);
+  struct stat status {};
+  REQUIRE(::stat(directory.file("cam0.lock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0644);
 }
