@@ -52,12 +52,23 @@ void PasswordFile::reload() {
                   "no name:password line",
                   "write lines like viewer:secret, or viewer:$6$… made by 'openssl passwd -6'");
     }
-    entries[line.substr(0, colon)] = line.substr(colon + 1);
+    const std::string stored = line.substr(colon + 1);
+#ifdef CRYPT_SALT_INVALID
+    if (stored.front() == '$' && ::crypt_checksalt(stored.c_str()) == CRYPT_SALT_INVALID) {
+      throw Error(ExitCode::config, "read passwords", path_ + ":" + std::to_string(number),
+                  "this system can't check such a hash", "make one with 'openssl passwd -6'");
+    }
+#endif
+    entries[line.substr(0, colon)] = stored;
   }
   if (entries.empty()) {
     throw Error(ExitCode::config, "read passwords", path_, "no name in it", "write lines like viewer:secret");
   }
   const std::lock_guard lock(mutex_);
+  decoy_ = entries.begin()->second;
+  for (const auto& [name, stored] : entries) {
+    if (stored.front() == '$') decoy_ = stored;
+  }
   entries_ = std::move(entries);
   proved_.clear();
 }
@@ -80,16 +91,17 @@ std::optional<std::string> PasswordFile::known(std::string_view authorization) c
 std::optional<std::string> PasswordFile::check(std::string_view authorization) {
   const auto given = parse_basic(authorization);
   if (!given) return std::nullopt;
-  std::string stored = "*";  // an unknown name takes as long as a wrong password of a plain entry
+  std::string stored;
   {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(given->first);
-    if (found != entries_.end()) stored = found->second;
+    stored = found != entries_.end() ? found->second : decoy_;
   }
-  if (stored == "*" || !matches(stored, given->second)) return std::nullopt;
+  if (!matches(stored, given->second)) return std::nullopt;
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(given->first);
-  if (found == entries_.end() || found->second != stored) return std::nullopt;  // reloaded meanwhile
+  if (found == entries_.end() || found->second != stored)
+    return std::nullopt;  // unknown, or reloaded meanwhile
   if (proved_.size() >= kRemembered) proved_.clear();
   proved_[digest(authorization)] = given->first;
   return given->first;

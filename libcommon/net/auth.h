@@ -32,6 +32,7 @@ class PasswordFile {
   Digest key_{};  // random: what is remembered can't be used outside this process
   mutable std::mutex mutex_;
   std::map<std::string, std::string> entries_;
+  std::string decoy_;  // what an unknown name is checked against, so that the time does not tell that it is
   std::map<Digest, std::string> proved_;
 };
 

@@ -15,7 +15,10 @@ namespace camring::net {
 struct Chunk {
   std::uint64_t sequence = 0;   ///< goes up by one a chunk of its channel
   std::int64_t capture_ns = 0;  ///< CLOCK_MONOTONIC, for age and rate
-  bool counted = true;          ///< false: not a frame (a notice); it counts as neither delivered nor skipped
+  /// CLOCK_MONOTONIC, since when it could be had: lag counts from here, so that a slow way from the camera to
+  /// the server, which no skipping can shorten, darkens nobody's screen.
+  std::int64_t available_ns = 0;
+  bool counted = true;  ///< false: not a frame (a notice); it counts as neither delivered nor skipped
   std::string head;
   SharedBytes body;
   std::string tail;

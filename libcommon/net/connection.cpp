@@ -21,6 +21,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "net/cursor.h"
 #include "net/server_state.h"
 
 namespace camring::net {
@@ -36,6 +37,7 @@ using ErrorCode = boost::system::error_code;
 // waits there is lag that nobody can take back.
 constexpr int kMaxUnsent = 16 * 1024;
 constexpr std::size_t kHashingAtOnce = 16;
+constexpr std::size_t kMaxChatter = 64 * 1024;  // what a stream's client may say before it is closed
 
 template <class Stream>
 class Session final : public Connection,
@@ -72,8 +74,16 @@ class Session final : public Connection,
     server_.forget(this, address_);
   }
 
+  // Whether the other side takes bytes is known to the kernel alone: what is handed over may sit there.
   void check_progress(std::int64_t now_ns) override {
-    if (!current_ || now_ns - progress_ns_ < server_.options.kick_after.count()) return;
+    if (!subscribed_) return;
+    int queued = 0;
+    if (::ioctl(fd(), SIOCOUTQ, &queued) != 0) queued = 0;
+    const bool owes = cursor_->sending() || queued > 0;
+    if (!owes || sent_ != last_sent_ || queued != last_queued_) progress_ns_ = now_ns;
+    last_sent_ = sent_;
+    last_queued_ = queued;
+    if (now_ns - progress_ns_ < server_.options.kick_after.count()) return;
     ++server_.kicked;
     close();
   }
@@ -85,24 +95,25 @@ class Session final : public Connection,
 
   void stream(StreamReply reply) override {
     if (std::exchange(answered_, true) || closed_) return;
-    StreamReply& s = stream_reply_.emplace(std::move(reply));
+    cursor_.emplace(std::move(reply), server_.options.max_lag);
+    const StreamReply& wanted = cursor_->reply();
     lowest().expires_never();
-    head_ = head_text(200, s.content_type, s.headers, std::nullopt, false);
+    head_ = head_text(200, wanted.content_type, wanted.headers, std::nullopt, false);
+    if (wanted.framing && !head_only_) head_ += wanted.framing->before;
     buffer_ = beast::flat_buffer();  // a stream needs no room for requests
     parser_.reset();
-    if constexpr (kPlain) {
-      const int low_water =
-          kMaxUnsent;  // writable means: little is unsent (tcp(7) does not list it; tcp.h does)
-      ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low_water, sizeof low_water);
-    }
+    // Writable means: little is unsent. tcp(7) does not list it; tcp.h does.
+    const int low_water = kMaxUnsent;
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low_water, sizeof low_water);
     asio::async_write(stream_, asio::buffer(head_),
                       [self = this->shared_from_this()](ErrorCode error, std::size_t) {
                         self->head_.clear();
                         self->head_.shrink_to_fit();
                         if (error || self->closed_) return self->close();
-                        if (self->head_only_) return self->close();
-                        self->stream_reply_->channel->add(self.get());
+                        if (self->head_only_) return self->finish();
+                        self->cursor_->reply().channel->add(self.get());
                         self->subscribed_ = true;
+                        self->progress_ns_ = monotonic_ns();
                         self->watch_for_end();
                         self->wake();
                       });
@@ -254,10 +265,11 @@ class Session final : public Connection,
     for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
     const std::string_view origin = request_.header("origin");
     const auto& allowed = server_.options.cors_origins;
+    if (!allowed.empty()) text += "Vary: Origin\r\n";
     if (!origin.empty() && std::any_of(allowed.begin(), allowed.end(),
                                        [&](const std::string& one) { return one == "*" || one == origin; })) {
       text += "Access-Control-Allow-Origin: " + std::string(origin) +
-              "\r\nVary: Origin\r\nAccess-Control-Expose-Headers: X-Timestamp\r\n";
+              "\r\nAccess-Control-Expose-Headers: X-Timestamp\r\n";
     }
     return text + "\r\n";
   }
@@ -283,11 +295,21 @@ class Session final : public Connection,
     });
   }
 
-  // Closes so that the client can still read the answer: a close with unread input would be a reset.
+  // Closes so that the client can still read the answer: a close with unread input would be a reset, and
+  // TLS without its own farewell looks like an attack (RFC 8446, section 6.1).
   void finish() {
+    lowest().expires_after(std::chrono::seconds(1));
+    if constexpr (kPlain) {
+      half_close();
+    } else {
+      stream_.async_shutdown([self = this->shared_from_this()](ErrorCode) {
+        if (!self->closed_) self->half_close();
+      });
+    }
+  }
+  void half_close() {
     ErrorCode ignored;
     lowest().socket().shutdown(asio::socket_base::shutdown_send, ignored);
-    lowest().expires_after(std::chrono::seconds(1));
     drain();
   }
   void drain() {
@@ -301,90 +323,43 @@ class Session final : public Connection,
   // A stream's client says nothing more; its end is noticed at once, though no chunk may come for long.
   void watch_for_end() {
     stream_.async_read_some(asio::buffer(scratch_),
-                            [self = this->shared_from_this()](ErrorCode error, std::size_t) {
-                              if (error || self->closed_) return self->close();
+                            [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
+                              self->chatter_ += bytes;
+                              if (error || self->closed_ || self->chatter_ > kMaxChatter)
+                                return self->close();
                               self->watch_for_end();
                             });
   }
 
-  // Chooses what to send next; false when there is nothing (now).
-  bool choose() {
-    StreamReply& s = *stream_reply_;
-    const ChunkPtr& latest = s.channel->latest();
-    if (!latest || latest->sequence == last_sequence_) return false;
-    const std::int64_t now = monotonic_ns();
-    if (latest->counted && now - latest->capture_ns > server_.options.max_lag.count() &&
-        last_sequence_ != 0) {
-      return false;
-    }
-    if (latest->counted && s.min_interval.count() > 0) {
-      if (latest->capture_ns < due_ns_) {
-        last_sequence_ = latest->sequence;  // not wanted, so not missed
-        return false;
-      }
-      // From the plan, not from the frame, so that the mean rate is right; after a gap from the frame.
-      due_ns_ = std::max(due_ns_ + s.min_interval.count(), latest->capture_ns - s.min_interval.count() / 2);
-    }
-    if (last_sequence_ != 0 && latest->sequence > last_sequence_ + 1 && s.min_interval.count() == 0) {
-      if (s.events.skipped) s.events.skipped(latest->sequence - last_sequence_ - 1);
-    }
-    last_sequence_ = latest->sequence;
-    current_ = latest;
-    offset_ = 0;
-    progress_ns_ = now;
-    return true;
-  }
-
-  // What of the current chunk is still to go.
-  std::array<iovec, 3> remaining(std::size_t& count) const {
-    std::array<iovec, 3> parts{};
-    count = 0;
-    std::size_t skip = offset_;
-    const auto add = [&](const void* data, std::size_t size) {
-      const std::size_t cut = std::min(skip, size);
-      skip -= cut;
-      if (size > cut) {
-        parts[count++] = {const_cast<char*>(static_cast<const char*>(data)) + cut, size - cut};
-      }
-    };
-    add(current_->head.data(), current_->head.size());
-    if (current_->body) add(current_->body->data(), current_->body->size());
-    add(current_->tail.data(), current_->tail.size());
-    return parts;
+  // Whether too much of the chunks before waits in the kernel to begin another.
+  // Not TCP (a unix socket): the call fails, and its own small buffer is the bound.
+  bool backed_up() noexcept {
+    int unsent = 0;
+    return !cursor_->fresh() && ::ioctl(fd(), SIOCOUTQNSD, &unsent) == 0 && unsent > kMaxUnsent;
   }
 
   void went(std::size_t bytes) {
-    offset_ += bytes;
-    progress_ns_ = monotonic_ns();
-    const StreamEvents& events = stream_reply_->events;
-    if (events.sent) events.sent(bytes);
-    if (offset_ < current_->size()) return;
-    if (events.delivered) events.delivered(*current_, offset_);
-    current_.reset();
+    sent_ += bytes;
+    cursor_->went(bytes);
   }
 
   void write_plain() {
     for (;;) {
-      if (!current_) {
-        int unsent = 0;
-        // Not TCP (a unix socket): the call fails and its own small buffer is the bound.
-        if (last_sequence_ != 0 && ::ioctl(fd(), SIOCOUTQNSD, &unsent) == 0 && unsent > kMaxUnsent) {
-          return wait_writable();
-        }
-        if (!choose()) return;
+      if (!cursor_->sending()) {
+        if (backed_up()) return wait_writable();
+        if (!cursor_->begin(monotonic_ns())) return;
       }
-      std::size_t count = 0;
-      std::array<iovec, 3> parts = remaining(count);
+      const auto parts = cursor_->remaining();
       msghdr message{};
-      message.msg_iov = parts.data();
-      message.msg_iovlen = count;
+      message.msg_iov = const_cast<iovec*>(parts.data());
+      message.msg_iovlen = parts.size();
       const ssize_t sent = ::sendmsg(fd(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0) {
         if (errno == EAGAIN || errno == EINTR) return wait_writable();
         return close();
       }
       went(static_cast<std::size_t>(sent));
-      if (current_) return wait_writable();
+      if (cursor_->sending()) return wait_writable();
     }
   }
 
@@ -399,11 +374,14 @@ class Session final : public Connection,
   }
 
   void write_secure() {
-    if (!current_ && !choose()) return;
-    std::size_t count = 0;
-    const std::array<iovec, 3> parts = remaining(count);
+    if (!cursor_->sending()) {
+      if (backed_up()) return wait_writable();
+      if (!cursor_->begin(monotonic_ns())) return;
+    }
+    const auto parts = cursor_->remaining();
     std::array<asio::const_buffer, 3> buffers{};
-    for (std::size_t i = 0; i < count; ++i) buffers[i] = asio::buffer(parts[i].iov_base, parts[i].iov_len);
+    std::transform(parts.begin(), parts.end(), buffers.begin(),
+                   [](const iovec& part) { return asio::buffer(part.iov_base, part.iov_len); });
     writing_ = true;
     stream_.async_write_some(buffers, [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
       self->writing_ = false;
@@ -414,9 +392,9 @@ class Session final : public Connection,
   }
 
   void leave_stream() noexcept {
-    if (std::exchange(subscribed_, false)) stream_reply_->channel->remove(this);
-    if (!stream_reply_) return;
-    if (const auto ended = std::exchange(stream_reply_->events.ended, nullptr)) ended();
+    if (std::exchange(subscribed_, false)) cursor_->reply().channel->remove(this);
+    if (cursor_) cursor_->end();
+    if (!writing_) cursor_.reset();  // a write that is under way still points into the chunk
   }
 
   Server::State& server_;
@@ -433,11 +411,11 @@ class Session final : public Connection,
   SharedBytes shared_body_;
   std::array<char, 64> scratch_{};
 
-  std::optional<StreamReply> stream_reply_;
-  ChunkPtr current_;
-  std::size_t offset_ = 0;
-  std::uint64_t last_sequence_ = 0;
-  std::int64_t progress_ns_ = 0, due_ns_ = 0;
+  std::optional<Cursor> cursor_;
+  std::size_t chatter_ = 0;
+  std::uint64_t sent_ = 0, last_sent_ = 0;
+  int last_queued_ = 0;
+  std::int64_t progress_ns_ = 0;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct ServerOptions {
   std::chrono::nanoseconds header_timeout = std::chrono::seconds(10);  ///< for a whole request
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(30);    ///< between requests
   std::chrono::nanoseconds max_lag =
-      std::chrono::milliseconds(500);                              ///< a chunk older than this is not begun
+      std::chrono::milliseconds(500);  ///< a chunk that has waited longer is not begun
   std::chrono::nanoseconds kick_after = std::chrono::seconds(10);  ///< a stream without progress is closed
   std::uint32_t max_header_bytes = 8192;
   std::uint64_t max_body_bytes = 65536;
@@ -38,12 +38,21 @@ struct StreamEvents {
   std::function<void()> ended;
 };
 
+/// The same bytes around every chunk, in place of the chunk's own head and tail.
+struct Framing {
+  std::string before;   ///< once, ahead of the first chunk
+  std::string between;  ///< after each chunk
+};
+
 /// A stream to answer with.
 struct StreamReply {
   std::string content_type;
   std::vector<Header> headers;
   std::shared_ptr<Channel> channel;
   std::chrono::nanoseconds min_interval{0};  ///< at most one chunk so often (by capture time)
+  std::chrono::nanoseconds first_max_age{
+      0};  ///< how long a client's first chunk may have waited, where that exceeds max_lag
+  std::optional<Framing> framing;
   StreamEvents events;
 };
 

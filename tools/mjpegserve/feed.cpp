@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "av/jpeg.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "placeholder.h"
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::int64_t kLookNs = 200'000'000;       // between looks at a silent writer
 constexpr std::int64_t kStandInNs = 1'000'000'000;  // between pictures that stand in
 constexpr std::int64_t kWantNs = 5'000'000'000;     // how long a snapshot keeps an encoder going
+constexpr std::int64_t kHungNs = 5'000'000'000;     // a thread that did not go round for so long hangs
 constexpr std::size_t kPooled = 32;
 
 std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more) {
@@ -105,13 +107,15 @@ Feed::Feed(const std::string& ring, FeedOptions options, net::Server& server, ap
       source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring}})),
       age_(metrics.histogram("frame_age_seconds", "Age of a frame, capture to delivery to the network.",
                              {{"ring", ring}})) {
-  state_.reason = reason_of(WriterState::absent, name_);
+  state_.writer = WriterState::starting;
+  state_.reason = reason_of(WriterState::starting, name_);
+  beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once whether it can
   thread_ = std::thread([this] { run(); });
 }
 
 Feed::~Feed() {
-  quit_.store(true);
+  stop();
   thread_.join();
 }
 
@@ -121,6 +125,12 @@ FeedState Feed::state() const {
 }
 
 void Feed::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
+
+std::chrono::nanoseconds Feed::patience() const noexcept {
+  return std::max(options_.stale_after, std::chrono::nanoseconds(3 * period_ns_.load()));
+}
+
+bool Feed::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
 
 net::StreamEvents Feed::stream_events() {
   streams_.fetch_add(1);
@@ -173,26 +183,35 @@ void Feed::arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot) 
   for (const Waiting& one : ripe) one.callback(newest_);
 }
 
-void Feed::take_frame(RingReader& reader, const FrameView& view) {
+// False: nothing that can be shown.
+bool Feed::take_frame(RingReader& reader, const FrameView& view) {
   missed_total_.add(view.missed);
   auto body = pool_->take();
   if (!reader.copy(view, *body)) {
     overwritten_total_.add();
-    return;
+    return true;  // the frame after it is there already
   }
-  if (body->size() < 4 || (*body)[0] != 0xff || (*body)[1] != 0xd8) {
+  if (!av::jpeg_is_whole(*body)) {
     no_jpeg_total_.add();
-    return;
+    last_bad_ns_ = monotonic_ns();
+    return false;
   }
   const std::int64_t now = monotonic_ns();
+  if (now - view.info.publish_ns >
+      patience().count()) {  // left in the ring by a writer that sleeps or is gone
+    const std::lock_guard lock(mutex_);
+    state_.size = jpeg_size(*body);
+    return false;
+  }
   frames_total_.add();
   if (stood_in_ns_ > last_frame_ns_)
     last_capture_ns_ = 0;  // the time without a camera says nothing of its rate
   last_frame_ns_ = now;
   if (last_capture_ns_ != 0 && view.info.capture_ns > last_capture_ns_) {
-    const double period =
-        static_cast<double>(view.info.capture_ns - last_capture_ns_) / static_cast<double>(view.missed + 1);
-    period_ns_ = period_ns_ == 0 || period > 4 * period_ns_ ? period : period_ns_ * 0.9 + period * 0.1;
+    const std::int64_t known = period_ns_.load();
+    const std::int64_t period =
+        (view.info.capture_ns - last_capture_ns_) / static_cast<std::int64_t>(view.missed + 1);
+    period_ns_.store(known == 0 || period > 4 * known ? period : (known * 9 + period) / 10);
   }
   last_capture_ns_ = view.info.capture_ns;
   {
@@ -200,8 +219,9 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
     state_.frames += 1;
     state_.missed = reader.missed();
     state_.capture_ns = view.info.capture_ns;
-    state_.fps = period_ns_ > 0 ? 1e9 / period_ns_ : 0;
+    state_.fps = period_ns_.load() > 0 ? 1e9 / static_cast<double>(period_ns_.load()) : 0;
     state_.writer = WriterState::live;
+    state_.coming = true;
     state_.ready = !view.info.placeholder();
     state_.reason = state_.ready ? "" : "the source's tool shows a placeholder";
     if (state_.size.width == 0 || state_.frames % 64 == 1) state_.size = jpeg_size(*body);
@@ -209,9 +229,10 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
   source_up_.set(view.info.placeholder() ? 0 : 1);
   fault_.clear("ring " + name_ + " gives pictures again");
 
-  Snapshot snapshot{body, view.info.capture_ns, reader.wall_offset_ns()};
+  Snapshot snapshot{body, view.info.capture_ns, view.info.publish_ns, reader.wall_offset_ns()};
   auto chunk = std::make_shared<net::Chunk>();
   chunk->capture_ns = view.info.capture_ns;
+  chunk->available_ns = view.info.publish_ns;
   chunk->head = part_head(body->size(), view.info.capture_ns + snapshot.wall_offset_ns, "");
   chunk->body = std::move(body);
   chunk->tail = "\r\n";
@@ -219,23 +240,50 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
                 snapshot = std::move(snapshot)]() mutable {
     if (!alive.expired()) arrived(std::move(chunk), snapshot);
   });
+  return true;
 }
 
-void Feed::stand_in(const std::string& reason) {
+// Shown when it begins, so that who comes later sees it at once; repeated while somebody watches.
+void Feed::stand_in(const std::string& reason, std::int64_t now) {
   Size size;
   {
     const std::lock_guard lock(mutex_);
     size = state_.size.width != 0 ? state_.size : state_.format.size;
   }
+  const bool same =
+      stand_in_ && stood_in_ns_ > last_frame_ns_ && reason == stand_in_reason_ && size == stand_in_size_;
+  if (same && (streams_.load() == 0 || now - stood_in_ns_ < kStandInNs)) return;
+  stood_in_ns_ = now;
+  if (!stand_in_ || reason != stand_in_reason_ || size != stand_in_size_) {
+    stand_in_ = placeholder_jpeg(size, name_ + ": no picture", reason);
+    stand_in_reason_ = reason;
+    stand_in_size_ = size;
+  }
   auto chunk = std::make_shared<net::Chunk>();
   chunk->counted = false;
-  chunk->capture_ns = monotonic_ns();
-  chunk->body = placeholder_jpeg(size, name_ + ": no picture", reason);
-  chunk->head = part_head(chunk->body->size(), realtime_ns(), "X-Camring-Placeholder: 1\r\n");
+  chunk->capture_ns = chunk->available_ns = now;
+  chunk->body = stand_in_;
+  chunk->head = part_head(stand_in_->size(), realtime_ns(), "X-Camring-Placeholder: 1\r\n");
   chunk->tail = "\r\n";
   server_.post([this, alive = std::weak_ptr(alive_), chunk = std::move(chunk)]() mutable {
     if (!alive.expired()) arrived(std::move(chunk), {});
   });
+}
+
+// Why there is nothing to show; empty when all is well.
+std::string Feed::trouble(const RingReader& reader, WriterState writer, std::int64_t now) const {
+  if (reader.attached() && reader.format().codec != Codec::mjpeg) {
+    return "ring '" + name_ + "' holds " + describe(reader.format()) +
+           ", not JPEG; serve the ring that this makes: shmpub " + name_ + " --out " + name_ + ".mjpeg:mjpeg";
+  }
+  if (writer != WriterState::live && writer != WriterState::starting) return reason_of(writer, name_);
+  const std::int64_t patient = patience().count();
+  if (now - last_bad_ns_ <= patient && now - last_frame_ns_ > patient)
+    return "its frames are no whole JPEG pictures";
+  // An encoder that works on demand gives nothing while nobody asks: that is no fault.
+  if (!demanded_ && last_frame_ns_ != 0) return {};
+  if (now - std::max(last_frame_ns_, demanded_since_ns_) <= patient) return {};
+  return reason_of(writer, name_);
 }
 
 // Called while nothing comes: says why, and shows it to who is watching.
@@ -244,43 +292,25 @@ void Feed::look(RingReader& reader) {
   if (now - looked_ns_ < kLookNs) return;
   looked_ns_ = now;
   const WriterState writer = reader.writer_state();
-  const FrameFormat& format = reader.format();
-  const bool unfit = reader.attached() && format.codec != Codec::mjpeg;
-  const bool alive = writer == WriterState::live || writer == WriterState::starting;
-  const std::int64_t patience =
-      std::max(options_.stale_after.count(), static_cast<std::int64_t>(3 * period_ns_));
-  // An encoder that works on demand gives nothing while nobody asks: that is no fault.
-  const std::int64_t since = std::max(last_frame_ns_, demanded_since_ns_);
-  const bool idle = alive && !unfit && !demanded_ && (reader.attached() && last_frame_ns_ != 0);
-  const bool stale = now - since > patience;
-  std::string reason;
-  if (unfit) {
-    reason = "ring '" + name_ + "' holds " + describe(format) +
-             ", not JPEG; serve the ring that this makes: shmpub " + name_ + " --out " + name_ +
-             ".mjpeg:mjpeg";
-  } else if (!alive) {
-    reason = reason_of(writer, name_);
-  } else if (stale && !idle) {
-    reason = reason_of(writer, name_);
-  }
-  const bool wanted = !reason.empty();
+  const std::string reason = trouble(reader, writer, now);
   {
     const std::lock_guard lock(mutex_);
     state_.writer = writer;
-    if (reader.attached()) state_.format = format;
-    if (wanted) {
+    const bool unfit = reader.attached() && reader.format().codec != Codec::mjpeg;
+    const bool coming = !unfit && (writer == WriterState::live || writer == WriterState::starting);
+    if (coming && !state_.coming) want();  // back: an encoder that works on demand shows whether it can
+    state_.coming = coming;
+    if (reader.attached()) state_.format = reader.format();
+    if (!reason.empty()) {
       state_.ready = false;
       state_.reason = reason;
       state_.fps = 0;
     }
   }
-  if (!wanted) return;
+  if (reason.empty()) return;
   source_up_.set(0);
   fault_.report("ring " + name_ + ": " + reason);
-  if (now - stood_in_ns_ >= kStandInNs) {
-    stood_in_ns_ = now;
-    stand_in(reason);
-  }
+  stand_in(reason, now);
 }
 
 void Feed::track_demand(RingReader& reader) {
@@ -292,30 +322,40 @@ void Feed::track_demand(RingReader& reader) {
   reader.set_demand(wanted);
 }
 
+void Feed::step(RingReader& reader) {
+  track_demand(reader);
+  FrameView view;
+  // Short naps while there is nobody to wait for: a first client is noticed soon.
+  const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 30ms);
+  if (status == ReadStatus::moved) {
+    const std::lock_guard lock(mutex_);
+    state_.size = {};  // another writer may send another size
+  }
+  const bool picture = status == ReadStatus::frame && reader.format().codec == Codec::mjpeg;
+  if (!picture || !take_frame(reader, view)) look(reader);
+}
+
 void Feed::run() {
   ReaderOptions options;
   options.label = "mjpegserve";
   std::optional<RingReader> reader;
-  FrameView view;
   while (!quit_.load()) {
+    beat_ns_.store(monotonic_ns());
     try {
-      if (!reader) reader.emplace(name_, options);
-      track_demand(*reader);
-      // Short naps while there is nobody to wait for: a first client is noticed soon.
-      const ReadStatus status = reader->newest(view, demanded_ ? 100ms : 30ms);
-      if (status == ReadStatus::frame && reader->format().codec == Codec::mjpeg) {
-        take_frame(*reader, view);
-      } else {
-        look(*reader);
+      if (!reader) {
+        reader.emplace(name_, options);
+        if (!reader->attached()) look(*reader);  // said at once, not after a wait
       }
+      step(*reader);
     } catch (const Error& error) {  // the ring can't be opened now: not permitted, damaged
       fault_.report(error.what());
       {
         const std::lock_guard lock(mutex_);
-        state_.ready = false;
+        state_.ready = state_.coming = false;
         state_.reason = error.what();
       }
-      stand_in(error.what());
+      source_up_.set(0);
+      stand_in(error.what(), monotonic_ns());
       reader.reset();
       demanded_ = false;
       std::this_thread::sleep_for(kLookNs * 1ns);

@@ -32,6 +32,7 @@ struct FeedState {
   std::optional<std::int64_t> capture_ns;  ///< of the newest picture
   std::uint64_t frames = 0, missed = 0;
   bool ready = false;
+  bool coming = true;  ///< pictures may come by themselves: a writer is there and its ring can be served
   std::string reason;  ///< why not ready
 };
 
@@ -39,6 +40,7 @@ struct FeedState {
 struct Snapshot {
   net::SharedBytes jpeg;
   std::int64_t capture_ns = 0;
+  std::int64_t published_ns = 0;  ///< when the ring had it
   std::int64_t wall_offset_ns = 0;
 };
 
@@ -56,11 +58,13 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   std::vector<std::unique_ptr<std::vector<std::uint8_t>>> free_;
 };
 
-/// The thread runs from construction to destruction. state() from any thread; the rest from the event loop's.
+/// The thread runs from construction to stop() or destruction. state() and stop() from any thread; the rest
+/// from the event loop's.
 class Feed {
  public:
   Feed(const std::string& ring, FeedOptions options, net::Server& server, app::Metrics& metrics);
   ~Feed();
+  void stop() noexcept { quit_.store(true); }  ///< does not wait: the thread ends soon
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -73,6 +77,10 @@ class Feed {
                   std::function<void(const std::optional<Snapshot>&)> callback);
   /// Somebody wants pictures now and for some seconds; streams want them as long as they last.
   void want() noexcept;
+  /// How old the newest picture may be and still be shown to who has just come.
+  [[nodiscard]] std::chrono::nanoseconds patience() const noexcept;
+  /// Whether the thread goes round: what a watchdog wants to know.
+  [[nodiscard]] bool alive() const noexcept;
   [[nodiscard]] net::StreamEvents stream_events();
 
  private:
@@ -82,9 +90,11 @@ class Feed {
     std::function<void(const std::optional<Snapshot>&)> callback;
   };
   void run();
-  void take_frame(RingReader& reader, const FrameView& view);
+  void step(RingReader& reader);
+  [[nodiscard]] bool take_frame(RingReader& reader, const FrameView& view);
   void look(RingReader& reader);
-  void stand_in(const std::string& reason);
+  [[nodiscard]] std::string trouble(const RingReader& reader, WriterState writer, std::int64_t now) const;
+  void stand_in(const std::string& reason, std::int64_t now);
   void arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot);
   void track_demand(RingReader& reader);
 
@@ -105,9 +115,13 @@ class Feed {
   mutable std::mutex mutex_;  // guards state_
   FeedState state_;
 
+  std::atomic<std::int64_t> period_ns_{0}, beat_ns_{0};
+
   // The thread's own.
-  std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, stood_in_ns_ = 0, looked_ns_ = 0;
-  double period_ns_ = 0;
+  std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0, looked_ns_ = 0;
+  net::SharedBytes stand_in_;  // made once for a reason and a size
+  std::string stand_in_reason_;
+  Size stand_in_size_;
   bool demanded_ = false;
   std::int64_t demanded_since_ns_ = 0;
 

@@ -1,5 +1,7 @@
 #include "mjpegserve.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "app/log.h"
@@ -94,7 +96,10 @@ ExitCode Mjpegserve::run(app::Context& context) {
 
   unsigned reloads = context.stop.reloads();
   server.every(std::chrono::seconds(1), [&] {
-    context.notify.alive();  // the event loop runs: that is what this tool can promise of itself
+    // That its threads go round is what this tool can promise of itself; cameras may come and go.
+    if (std::all_of(feeds.begin(), feeds.end(), [](const auto& feed) { return feed->alive(); })) {
+      context.notify.alive();
+    }
     context.notify.status(status_text(feeds, server.clients()));
     if (reloads == context.stop.reloads()) return;
     reloads = context.stop.reloads();
@@ -109,6 +114,7 @@ ExitCode Mjpegserve::run(app::Context& context) {
     context.notify.ready_again();
   });
   server.run(context.stop.fd());
+  for (const auto& feed : feeds) feed->stop();  // all at once: each may be asleep for a moment
   return ExitCode::ok;
 }
 

@@ -16,14 +16,14 @@ void declare_options(CLI::App& cli, Options& options) {
   cli.add_option("-l,--listen", options.listen,
                  "Where to listen: [HOST:]PORT or unix:/path; 0 picks a free port [127.0.0.1:8080]")
       ->type_name("ADDRESS")
-      ->expected(1, 16);
+      ->allow_extra_args(false);  // once for each: what follows may be a ring
   app::add_int(cli, "--max-clients", server.max_clients, 1, 100000, "Connections at the same time")
       ->default_str(std::to_string(server.max_clients));
   app::add_int(cli, "--max-clients-per-address", server.max_clients_per_address, 1, 100000,
                "Connections from one address")
       ->default_str(std::to_string(server.max_clients_per_address));
   app::add_duration(cli, "--max-lag", server.max_lag,
-                    "A picture older than this is not sent to a stream any more");
+                    "A picture that has waited longer for a slow client is not sent");
   app::add_duration(cli, "--kick-after", server.kick_after,
                     "Close a stream that has taken nothing for so long");
   app::add_duration(cli, "--stale-after", options.stale_after,
@@ -40,7 +40,7 @@ void declare_options(CLI::App& cli, Options& options) {
   cli.add_option("--tls-key", options.tls_key, "The certificate's private key (PEM)")->type_name("FILE");
   cli.add_option("--cors-origin", server.cors_origins, "Let pages of this origin read the answers; * for all")
       ->type_name("ORIGIN")
-      ->expected(1, 64);
+      ->allow_extra_args(false);
 }
 
 void check_options(Options& options) {

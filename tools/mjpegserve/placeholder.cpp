@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint8_t kInk = 230;
 constexpr std::uint8_t kPaper = 40;
+constexpr std::size_t kMaxPixels = 4096 * 2304;
 
 // Words into lines of at most `columns` characters.
 std::vector<std::string> wrap(const std::string& text, std::size_t columns) {
@@ -35,6 +36,10 @@ std::vector<std::string> wrap(const std::string& text, std::size_t columns) {
 
 net::SharedBytes placeholder_jpeg(Size size, const std::string& title, const std::string& reason) {
   if (size.width < 16 || size.height < 16) size = {640, 360};
+  // A damaged header may claim anything: a picture that stands in must not cost gigabytes.
+  while (std::size_t{size.width} * size.height > kMaxPixels) {
+    size = {std::max(16u, size.width / 2), std::max(16u, size.height / 2)};
+  }
   std::vector<std::uint8_t> luma(std::size_t{size.width} * size.height, kPaper);
   const std::uint32_t scale = std::max(1u, std::min(size.width / 240, size.height / 90));
   const std::size_t columns = std::max<std::size_t>(8, size.width / (kGlyphWidth * scale) - 2);

@@ -30,6 +30,17 @@ net::Response picture(const Snapshot& snapshot) {
   return response;
 }
 
+// Blink shows a part of a stream only when the whole header of the part after it has come: every picture one
+// period late, and the last one before a pause not at all. It gets that header with the picture, at the price
+// of what can't be known so early: length and time. Others get both. uStreamer's advance_headers=1 means the
+// same.
+bool wants_header_in_advance(const net::Request& request) {
+  if (const auto asked = request.target.get("advance_headers")) return *asked == "1";
+  const std::string_view accepts = request.header("accept");  // scripts that read a stream accept */* alone
+  return request.header("user-agent").find("Chrome/") != std::string_view::npos && !accepts.empty() &&
+         accepts != "*/*";
+}
+
 net::Response no_picture(const Feed& feed, const std::string& otherwise) {
   const FeedState state = feed.state();
   return net::problem(503, feed.name() + ": " + (state.ready ? otherwise : state.reason),
@@ -43,8 +54,8 @@ Routes::Routes(const std::vector<std::unique_ptr<Feed>>& feeds, net::Server& ser
       server_(server),
       metrics_(metrics),
       connections_(metrics.gauge("connections", "Connections now, streams and others.")),
-      refused_(metrics.gauge("connections_refused", "Connections turned away for a limit, since the start.")),
-      kicked_(metrics.gauge("clients_kicked", "Streams closed for lack of progress, since the start.")) {}
+      refused_(metrics.counter("connections_refused_total", "Connections turned away for a limit.")),
+      kicked_(metrics.counter("clients_kicked_total", "Streams closed for lack of progress.")) {}
 
 Feed* Routes::find(const std::string& name) const {
   for (const auto& feed : feeds_) {
@@ -100,6 +111,11 @@ void Routes::stream(Feed& feed, const net::Request& request, const net::Reply& r
   }
   stream.content_type = std::string("multipart/x-mixed-replace; boundary=") + kBoundary;
   stream.channel = feed.channel();
+  stream.first_max_age = feed.patience();
+  if (wants_header_in_advance(request)) {
+    const std::string header = std::string("--") + kBoundary + "\r\nContent-Type: image/jpeg\r\n\r\n";
+    stream.framing = net::Framing{header, "\r\n" + header};
+  }
   if (request.method != "HEAD") stream.events = feed.stream_events();
   reply(std::move(stream));
 }
@@ -109,10 +125,11 @@ void Routes::snapshot(Feed& feed, const net::Request& request, const net::Reply&
   if (after && *after != "now") return reply(net::problem(400, "after: the only value is now"));
   feed.want();
   const std::int64_t now = monotonic_ns();
-  const bool fresh = feed.newest() && feed.state().ready &&
-                     now - feed.newest()->capture_ns < std::chrono::nanoseconds(kSnapshotPatience).count();
+  const FeedState state = feed.state();
+  const bool fresh =
+      feed.newest() && state.ready && now - feed.newest()->published_ns < feed.patience().count();
   if (!after && fresh) return reply(picture(*feed.newest()));
-  if (!after && !feed.state().ready && feed.state().frames > 0) return reply(no_picture(feed, ""));
+  if (!after && !state.ready && (state.frames > 0 || !state.coming)) return reply(no_picture(feed, ""));
   // Nothing at hand: the first frame may be on its way, from an encoder that was asleep as well.
   feed.when_newer(after ? now : 0, kSnapshotPatience,
                   [&feed, reply](const std::optional<Snapshot>& snapshot) {
@@ -159,8 +176,8 @@ net::Response Routes::state() const {
 
 net::Response Routes::metrics() const {
   connections_.set(static_cast<double>(server_.clients()));
-  refused_.set(static_cast<double>(server_.refused()));
-  kicked_.set(static_cast<double>(server_.kicked()));
+  refused_.add(server_.refused() - refused_.value());
+  kicked_.add(server_.kicked() - kicked_.value());
   net::Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = metrics_.render();

@@ -29,7 +29,8 @@ class Routes {
   const std::vector<std::unique_ptr<Feed>>& feeds_;
   net::Server& server_;
   app::Metrics& metrics_;
-  app::Gauge &connections_, &refused_, &kicked_;
+  app::Gauge& connections_;
+  app::Counter &refused_, &kicked_;
 };
 
 }  // namespace camring::mjpegserve
