@@ -1,7 +1,6 @@
-// Copy into a claim, commit; readers sleep in next().
-#include <stdlib.h>
-
-#include "harness.h"
+// Fill a claim, commit; readers sleep in next(), or look again and again.
+#include "base/clock.h"
+#include "cell.h"
 #include "ring/ring_reader.h"
 #include "ring/ring_writer.h"
 
@@ -9,35 +8,34 @@ namespace bench {
 namespace {
 
 using namespace camring;
+using namespace std::chrono_literals;
 
 class Camring final : public Side {
  public:
   const char* name() const override { return "camring"; }
-  void writer(const Cell& cell, Shared& shared) override {
+  void writer(const Cell& cell, Pace& pace) override {
     RingSpec spec;
     spec.name = "bench";
     spec.format = raw_format(PixelFormat::gray8, {static_cast<std::uint32_t>(cell.bytes / 64), 64});
     RingWriter writer(spec);
-    const std::vector<std::uint8_t> source(cell.bytes, 7);
-    paced(shared, cell, [&](int frame) {
-      const Stamp stamp{monotonic_ns(), frame};
-      Claim claim = writer.claim(source.size());
-      std::memcpy(claim.data().data(), source.data(), source.size());
-      std::memcpy(claim.data().data(), &stamp, sizeof stamp);
+    pace.ready();
+    while (pace.next()) {
+      const Stamp stamp = pace.stamp();
+      Claim claim = pace.timed([&] { return writer.claim(cell.bytes); });
+      pace.fill(claim.data().data(), stamp);
       CommitInfo info;
       info.capture_ns = stamp.made_ns;
-      writer.commit(std::move(claim), source.size(), info);
-    });
+      pace.timed([&] { return writer.commit(std::move(claim), cell.bytes, info); });
+    }
   }
-  void reader(const Cell& cell, Shared& shared, int index) override {
+  void reader(const Cell& cell, Probe& probe, int) override {
     RingReader reader("bench", {.start = ReadStart::live});
     FrameView view;
-    while (!reader.attached()) (void)reader.next(view, std::chrono::milliseconds(5));
-    ++shared.ready;
-    while (!shared.done) {
-      if (reader.next(view, std::chrono::milliseconds(100)) == ReadStatus::frame) {
-        note(shared, cell, index, view.payload.data());
-      }
+    while (!reader.attached()) (void)reader.next(view, 5ms);
+    probe.ready();
+    const auto patience = cell.spin ? 0ms : 100ms;
+    while (!probe.done()) {
+      if (reader.next(view, patience) == ReadStatus::frame) probe.note(view.payload.data());
     }
   }
 };

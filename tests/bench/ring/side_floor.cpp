@@ -3,7 +3,7 @@
 
 #include <climits>
 
-#include "harness.h"
+#include "cell.h"
 #include "ring/futex.h"
 
 namespace bench {
@@ -12,41 +12,42 @@ namespace {
 class Floor final : public Side {
  public:
   const char* name() const override { return "memcpy + futex"; }
-  void begin(const Cell& cell) override {
-    bytes_ = 4096 + cell.bytes * kSlots;
+  bool begin(const Cell& cell) override {
+    bytes_ = kHead + cell.bytes * kSlots;
     memory_ = static_cast<std::uint8_t*>(
         ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
-    word() = 0;
+    return memory_ != MAP_FAILED;
   }
   void end() override { ::munmap(memory_, bytes_); }
-  void writer(const Cell& cell, Shared& shared) override {
-    const std::vector<std::uint8_t> source(cell.bytes, 7);
-    paced(shared, cell, [&](int frame) {
-      const Stamp stamp{camring::monotonic_ns(), frame};
-      std::uint8_t* slot = memory_ + 4096 + static_cast<std::size_t>(frame) % kSlots * cell.bytes;
-      std::memcpy(slot, source.data(), source.size());
-      std::memcpy(slot, &stamp, sizeof stamp);
-      word().fetch_add(1, std::memory_order_release);
-      camring::futex_wake(word(), INT_MAX);
-    });
-    word().fetch_add(1);
-    camring::futex_wake(word(), INT_MAX);
+  void writer(const Cell& cell, Pace& pace) override {
+    pace.ready();
+    std::uint32_t sent = 0;
+    while (pace.next()) {
+      pace.fill(slot(cell, sent++), pace.stamp());
+      pace.timed([&] {
+        word().store(sent, std::memory_order_release);
+        return camring::futex_wake(word(), INT_MAX);
+      });
+    }
   }
-  void reader(const Cell& cell, Shared& shared, int index) override {
-    ++shared.ready;
+  void reader(const Cell& cell, Probe& probe, int) override {
+    probe.ready();
     std::uint32_t seen = 0;
-    while (!shared.done) {
-      camring::futex_wait(word(), seen, 100'000'000);
-      const std::uint32_t now = word().load(std::memory_order_acquire);
-      if (now == seen) continue;
-      seen = now;
-      note(shared, cell, index, memory_ + 4096 + (now - 1) % kSlots * cell.bytes);
+    while (!probe.done()) {
+      if (!cell.spin) camring::futex_wait(word(), seen, 100'000'000);
+      const std::uint32_t sent = word().load(std::memory_order_acquire);
+      if (sent == seen) continue;
+      seen = sent;
+      probe.note(slot(cell, sent - 1));
     }
   }
 
  private:
-  static constexpr std::size_t kSlots = 8;
+  static constexpr std::size_t kSlots = 8, kHead = 4096;
   std::atomic<std::uint32_t>& word() { return *reinterpret_cast<std::atomic<std::uint32_t>*>(memory_); }
+  std::uint8_t* slot(const Cell& cell, std::uint32_t frame) {
+    return memory_ + kHead + frame % kSlots * cell.bytes;
+  }
   std::uint8_t* memory_ = nullptr;
   std::size_t bytes_ = 0;
 };

@@ -1,17 +1,22 @@
-// iceoryx 2.0: loan, fill, publish; readers sleep in a WaitSet. Its daemon is started and ended here.
-#include "harness.h"
+// iceoryx 2.0: loan, fill, publish; readers sleep in a WaitSet, or take again and again. Its daemon is
+// started and ended here, with a pool that fits the frames.
+#include "cell.h"
 
 #ifdef BENCH_ICEORYX
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <iceoryx_posh/popo/untyped_publisher.hpp>
 #include <iceoryx_posh/popo/untyped_subscriber.hpp>
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <iceoryx_posh/runtime/posh_runtime.hpp>
 #include <string>
+
+#include "support/process.h"
 #endif
 
 namespace bench {
@@ -21,62 +26,74 @@ class Iceoryx final : public Side {
  public:
   const char* name() const override { return "iceoryx 2.0"; }
 #ifdef BENCH_ICEORYX
-  void begin(const Cell&) override {
-    daemon_ = ::fork();
-    if (daemon_ == 0) {
-      const int null = ::open("/dev/null", O_RDWR);
-      for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
-      ::execlp("iox-roudi", "iox-roudi", nullptr);
-      ::_exit(127);
+  bool available() const override { return ::access("/usr/bin/iox-roudi", X_OK) == 0; }
+  bool begin(const Cell& cell) override {
+    using namespace std::chrono_literals;
+    pool_ = std::string(::getenv("CAMRING_DIR")) + "/roudi.toml";
+    // Each reader may hold one frame and have two waiting; the rest is the publisher's.
+    std::ofstream(pool_) << "[general]\nversion = 1\n\n[[segment]]\n\n[[segment.mempool]]\nsize = "
+                         << cell.bytes + 256 << "\ncount = " << 16 + 3 * cell.readers << "\n";
+    auto [said, say] = make_pipe();
+    daemon_ = Child::execute({"/usr/bin/iox-roudi", "--config-file", pool_}, say.get());
+    say.reset();
+    if (!read_until(said.get(), "RouDi is ready", 20s).empty()) {
+      said_ = std::move(said);
+      return true;
     }
-    ::usleep(1'500'000);  // it says ready on its terminal only
+    std::fprintf(stderr, "bench: iox-roudi does not start; does another one run?\n");
+    return false;
   }
   void end() override {
-    ::kill(daemon_, SIGTERM);
-    ::waitpid(daemon_, nullptr, 0);
+    daemon_.signal(SIGTERM);
+    daemon_.wait(std::chrono::seconds(5));
+    daemon_ = Child();
+    said_.reset();
+    ::unlink(pool_.c_str());
   }
-  bool available() const override { return ::access("/usr/bin/iox-roudi", X_OK) == 0; }
-  void writer(const Cell& cell, Shared& shared) override {
-    iox::runtime::PoshRuntime::initRuntime("bench-writer");
+  void writer(const Cell& cell, Pace& pace) override {
+    iox::runtime::PoshRuntime::initRuntime("camring-bench-writer");
     iox::popo::UntypedPublisher publisher({"camring", "bench", "frames"});
-    const std::vector<std::uint8_t> source(cell.bytes, 7);
-    paced(shared, cell, [&](int frame) {
-      const Stamp stamp{camring::monotonic_ns(), frame};
-      publisher.loan(static_cast<std::uint32_t>(cell.bytes))
-          .and_then([&](auto& payload) {
-            std::memcpy(payload, source.data(), source.size());
-            std::memcpy(payload, &stamp, sizeof stamp);
-            publisher.publish(payload);
-          })
-          .or_else([](auto&){});
-    });
+    pace.ready();
+    while (pace.next()) {
+      const Stamp stamp = pace.stamp();
+      auto loan = pace.timed([&] { return publisher.loan(static_cast<std::uint32_t>(cell.bytes)); });
+      if (loan.has_error()) continue;
+      pace.fill(loan.value(), stamp);
+      pace.timed([&] { publisher.publish(loan.value()); });
+    }
   }
-  void reader(const Cell& cell, Shared& shared, int index) override {
-    const std::string name = "bench-reader-" + std::to_string(index);
+  void reader(const Cell& cell, Probe& probe, int index) override {
+    const std::string name = "camring-bench-reader-" + std::to_string(index);
     iox::runtime::PoshRuntime::initRuntime(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name));
     iox::popo::SubscriberOptions options;
     options.queueCapacity = 2;
     iox::popo::UntypedSubscriber subscriber({"camring", "bench", "frames"}, options);
     iox::popo::WaitSet<> waitset;
-    waitset.attachState(subscriber, iox::popo::SubscriberState::HAS_DATA).or_else([](auto) { ::_exit(1); });
-    while (subscriber.getSubscriptionState() != iox::SubscribeState::SUBSCRIBED) ::usleep(2000);
-    ++shared.ready;
-    while (!shared.done) {
-      const auto events = waitset.timedWait(iox::units::Duration::fromMilliseconds(100));
-      if (events.empty()) continue;
+    if (!cell.spin) {
+      waitset.attachState(subscriber, iox::popo::SubscriberState::HAS_DATA).or_else([](auto) {
+        std::abort();
+      });
+    }
+    while (subscriber.getSubscriptionState() != iox::SubscribeState::SUBSCRIBED && !probe.done())
+      ::usleep(2000);
+    probe.ready();
+    while (!probe.done()) {
+      if (!cell.spin && waitset.timedWait(iox::units::Duration::fromMilliseconds(100)).empty()) continue;
       subscriber.take().and_then([&](const void* payload) {
-        note(shared, cell, index, payload);
+        probe.note(payload);
         subscriber.release(payload);
       });
     }
   }
 
  private:
-  pid_t daemon_ = -1;
+  std::string pool_;
+  Child daemon_;
+  camring::UniqueFd said_;  // open as long as the daemon may write to it
 #else
   bool available() const override { return false; }
-  void writer(const Cell&, Shared&) override {}
-  void reader(const Cell&, Shared&, int) override {}
+  void writer(const Cell&, Pace&) override {}
+  void reader(const Cell&, Probe&, int) override {}
 #endif
 };
 

@@ -1,0 +1,119 @@
+#include "limits.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "base/clock.h"
+#include "ring/futex.h"
+#include "support/histogram.h"
+#include "support/process.h"
+
+namespace bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Words {
+  alignas(64) std::atomic<std::uint32_t> ping{0};
+  alignas(64) std::atomic<std::uint32_t> pong{0};
+  alignas(64) std::atomic<std::int64_t> sent_ns{0};
+  alignas(64) Histogram times;
+};
+
+void pin(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  ::sched_setaffinity(0, sizeof set, &set);
+}
+
+// Two processes with `Words` between them; the figures are the second one's.
+template <class Send, class Receive>
+OneWay two_processes(int core_of_second, Send&& send, Receive&& receive) {
+  auto& words = *new (::mmap(nullptr, sizeof(Words), PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0)) Words;
+  OneWay result;
+  {
+    Child second = Child::run([&] {
+      pin(core_of_second);
+      receive(words);
+    });
+    Child first = Child::run([&] {
+      pin(0);
+      send(words);
+    });
+    first.wait(60s);
+    second.wait(5s);
+    result = {words.times.quantile_us(0.5), words.times.quantile_us(0.99)};
+  }
+  ::munmap(&words, sizeof(Words));
+  return result;
+}
+
+}  // namespace
+
+OneWay futex_ping(bool same_core, int rounds) {
+  return two_processes(
+      same_core ? 0 : 1,
+      [&](Words& words) {
+        for (int i = 0; i < rounds; ++i) {
+          // Long enough that the other surely sleeps, and its core with it.
+          const timespec gap{0, 2'000'000};
+          ::nanosleep(&gap, nullptr);
+          words.sent_ns.store(camring::monotonic_ns());
+          words.ping.fetch_add(1);
+          camring::futex_wake(words.ping, 1);
+        }
+      },
+      [&](Words& words) {
+        for (std::uint32_t seen = 0; seen < static_cast<std::uint32_t>(rounds); ++seen) {
+          while (words.ping.load() == seen) camring::futex_wait(words.ping, seen, 1'000'000'000);
+          words.times.add(camring::monotonic_ns() - words.sent_ns.load());
+        }
+      });
+}
+
+OneWay cache_line_ping(int rounds) {
+  constexpr std::uint32_t kBatch = 100;  // a clock reading costs as much as a trip
+  return two_processes(
+      1,
+      [&](Words& words) {
+        for (std::uint32_t i = 1; i <= static_cast<std::uint32_t>(rounds) * kBatch; ++i) {
+          while (words.pong.load(std::memory_order_acquire) != i - 1) {
+          }
+          words.ping.store(i, std::memory_order_release);
+        }
+      },
+      [&](Words& words) {
+        std::int64_t began = camring::monotonic_ns();
+        for (std::uint32_t i = 1; i <= static_cast<std::uint32_t>(rounds) * kBatch; ++i) {
+          while (words.ping.load(std::memory_order_acquire) != i) {
+          }
+          words.pong.store(i, std::memory_order_release);
+          if (i % kBatch != 0) continue;
+          const std::int64_t now = camring::monotonic_ns();
+          words.times.add((now - began) / (2 * kBatch));
+          began = now;
+        }
+      });
+}
+
+double memcpy_rate(std::size_t bytes) {
+  constexpr std::size_t kSlots = 8;
+  const std::vector<std::uint8_t> from(bytes, 7);
+  std::vector<std::uint8_t> to(bytes * kSlots, 1);
+  const std::size_t copies = std::max<std::size_t>(kSlots * 4, 2'000'000'000 / bytes);
+  const std::int64_t began = camring::monotonic_ns();
+  for (std::size_t i = 0; i < copies; ++i) {
+    std::memcpy(to.data() + i % kSlots * bytes, from.data(), bytes);
+    asm volatile("" : : "r"(to.data()) : "memory");  // the copies are the point: none may be left out
+  }
+  return static_cast<double>(copies * bytes) / static_cast<double>(camring::monotonic_ns() - began);
+}
+
+}  // namespace bench

@@ -1,0 +1,19 @@
+// What the machine itself allows: the bounds that no transport gets under.
+#pragma once
+
+#include <cstddef>
+
+namespace bench {
+
+struct OneWay {
+  double p50_us = 0, p99_us = 0;
+};
+/// From FUTEX_WAKE in one process to the return of FUTEX_WAIT in another that sleeps; both pinned to one
+/// core, or each to its own.
+[[nodiscard]] OneWay futex_ping(bool same_core, int rounds);
+/// One way of a word that two processes on two cores write in turn, spinning.
+[[nodiscard]] OneWay cache_line_ping(int rounds);
+/// GB/s of memcpy into eight slots in turn.
+[[nodiscard]] double memcpy_rate(std::size_t bytes);
+
+}  // namespace bench
