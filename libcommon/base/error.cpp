@@ -31,7 +31,7 @@ ExitCode code_of(int errno_value, ExitCode fallback) {
 
 Error::Error(ExitCode code, const std::string& action, const std::string& object, const std::string& reason,
              const std::string& advice)
-    : std::runtime_error(join(action, object, reason, advice)), code_(code) {}
+    : std::runtime_error(join(action, object, reason, advice)), code_(code), reason_(reason) {}
 
 Error system_error(int errno_value, const std::string& action, const std::string& object,
                    const std::string& advice, ExitCode fallback) {

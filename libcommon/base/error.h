@@ -21,9 +21,11 @@ class Error : public std::runtime_error {
         const std::string& advice = {});
 
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
  private:
   ExitCode code_;
+  std::string reason_;
 };
 
 /// An Error from an errno value: EACCES and EPERM give no_permission, ENOENT no_input, all else `fallback`.

@@ -1,11 +1,15 @@
 #include "output.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/error.h"
 
 namespace camring::shmpub {
 namespace {
 
+// More pictures inside an encoder than any of ours keeps are lost ones.
+constexpr std::size_t kMaxCarried = 64;
 constexpr std::uint32_t kCarriedFlags = frame_flag::discontinuity | frame_flag::placeholder |
                                         frame_flag::inferred | frame_flag::degraded | frame_flag::corrupt;
 
@@ -16,6 +20,8 @@ Rate lower_rate(const std::optional<Rate>& ordered, Rate source) {
   if (!ordered) return source;
   return source.num != 0 && source.fps() < ordered->fps() ? source : *ordered;
 }
+
+bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
 
 // The meaning of a raw output's numbers: the source's own, told explicitly, as far as the pixel format can
 // have it.
@@ -40,6 +46,9 @@ Output::Output(OutputSpec spec, const OutputSettings& settings, app::Metrics& me
       settings_(settings),
       reducer_(spec_.rate),
       frames_total_(metrics.counter("frames_total", "Frames put into the ring.", {{"ring", spec_.name}})),
+      keyframes_total_(
+          metrics.counter("keyframes_total", "Keyframes put into the ring.", {{"ring", spec_.name}})),
+      bytes_total_(metrics.counter("bytes_total", "Payload put into the ring.", {{"ring", spec_.name}})),
       encode_seconds_(
           metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "encode"}})) {
   for (std::size_t i = 0; i < kOutputDrops; ++i) {
@@ -47,6 +56,33 @@ Output::Output(OutputSpec spec, const OutputSettings& settings, app::Metrics& me
         &metrics.counter("frames_dropped_total", "Frames that were due but did not reach the ring.",
                          {{"ring", spec_.name}, {"reason", to_string(static_cast<OutputDrop>(i))}});
   }
+}
+
+// Whether the source's bytes are what was ordered. Frames can only be left out where each stands for itself.
+bool Output::untouched(const FrameFormat& source) const noexcept {
+  const bool same_size = !spec_.size || *spec_.size == source.size;
+  const bool same_pixels =
+      !spec_.pixels || (source.codec == Codec::raw && *spec_.pixels == source.pixel_format);
+  const bool all_frames = !spec_.rate || !is_video(source.codec) ||
+                          (source.rate.num != 0 && source.rate.fps() <= spec_.rate->fps());
+  return !settings_.draws && spec_.codec == source.codec && same_size && same_pixels && all_frames &&
+         !spec_.quality && !spec_.bitrate;
+}
+
+EncoderOrder Output::encoder_order(const FrameFormat& source) const {
+  EncoderOrder order;
+  order.codec = spec_.codec;
+  order.size = spec_.size.value_or(source.size);
+  if (is_video(order.codec)) order.size = {order.size.width / 2 * 2, order.size.height / 2 * 2};
+  order.rate = lower_rate(spec_.rate, source.rate);
+  order.source = source.compressed() ? PixelFormat::none : source.pixel_format;
+  order.colour = source.codec == Codec::mjpeg ? av::jpeg_colour() : source.colour;
+  order.pixels = spec_.pixels;
+  order.quality = spec_.quality;
+  order.bitrate = spec_.bitrate;
+  order.encoder = settings_.encoder;
+  order.keyframe_interval = settings_.keyframe_interval;
+  return order;
 }
 
 FrameFormat Output::target(const FrameFormat& source) const {
@@ -57,27 +93,30 @@ FrameFormat Output::target(const FrameFormat& source) const {
     // Said even where the source does not, so that ways into one format don't differ in what they leave
     // unsaid.
     if (same.codec == Codec::mjpeg && same.colour.range == 0) same.colour = av::jpeg_colour();
+    if (repair_) same.extradata = repair_->repair_extradata(source.extradata);
     return same;
   }
-  const Size size = spec_.size.value_or(source.size);
   if (way_ == Way::encoded) {
-    FrameFormat coded = coded_format(spec_.codec, size, rate);
-    coded.colour = encoder_->colour(source.colour);
+    const EncoderOrder order = encoder_order(source);
+    FrameFormat coded = coded_format(spec_.codec, order.size, rate);
+    coded.colour = encoder_->colour(order.colour);
+    coded.extradata = encoder_->extradata();
     return coded;
   }
   const PixelFormat own = source.compressed() ? PixelFormat::i420 : source.pixel_format;
-  FrameFormat raw = raw_format(spec_.pixels.value_or(own), size, rate);
+  FrameFormat raw = raw_format(spec_.pixels.value_or(own), spec_.size.value_or(source.size), rate);
   raw.colour = raw_colour(raw.pixel_format, source);
   return raw;
 }
 
 void Output::follow(const FrameFormat& source) {
-  const bool same_size = !spec_.size || *spec_.size == source.size;
-  const bool same_pixels =
-      !spec_.pixels || (source.codec == Codec::raw && *spec_.pixels == source.pixel_format);
-  const bool untouched = spec_.codec == source.codec && same_size && same_pixels && !spec_.quality;
-  way_ = untouched ? Way::bytes : spec_.codec == Codec::raw ? Way::raw : Way::encoded;
-  encoder_ = way_ == Way::encoded ? make_encoder(spec_) : nullptr;
+  const bool same_bytes = untouched(source);
+  way_ = same_bytes ? Way::bytes : spec_.codec == Codec::raw ? Way::raw : Way::encoded;
+  repair_.reset();
+  if (way_ == Way::bytes && source.codec == Codec::h264) repair_.emplace();
+  encoder_ = way_ == Way::encoded ? make_encoder(encoder_order(source)) : nullptr;
+  carried_.clear();
+  force_keyframe_ = true;
   reducer_.restart(source.rate);
   pending_flags_ |= frame_flag::discontinuity;
 
@@ -97,7 +136,14 @@ void Output::follow(const FrameFormat& source) {
     return;
   }
   app::log_info("ring " + spec_.name + ": " + describe(format) + " from " + settings_.source +
-                (untouched ? ", its bytes untouched" : ""));
+                (same_bytes ? ", its bytes untouched" : ""));
+}
+
+void Output::adopt_extradata(std::vector<std::uint8_t> extradata) {
+  if (extradata == writer_->format().extradata) return;
+  FrameFormat format = writer_->format();
+  format.extradata = std::move(extradata);
+  writer_->reconfigure(format);
 }
 
 bool Output::wanted() const noexcept {
@@ -105,9 +151,20 @@ bool Output::wanted() const noexcept {
 }
 
 bool Output::due(const SourceFrame& frame) noexcept {
-  if (reducer_.due(frame.timeline_ns, frame.info.number) && wanted()) return true;
+  const bool now_wanted = wanted();
+  // Who has just come gets the next frame, wherever the grid of a low rate stands.
+  if (now_wanted && !was_wanted_) {
+    reducer_.begin_grid();
+    force_keyframe_ = true;
+  }
+  was_wanted_ = now_wanted;
+  if (reducer_.due(frame.timeline_ns, frame.info.number) && now_wanted) return true;
   pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
   return false;
+}
+
+bool Output::wants_source_keyframe() noexcept {
+  return way_ == Way::bytes && is_video(spec_.codec) && writer_ && writer_->take_keyframe_request();
 }
 
 PictureWish Output::wish(const av::ImageView& picture) const noexcept {
@@ -132,12 +189,12 @@ void Output::counted() noexcept {
   frames_total_.add();
 }
 
-bool Output::make_room(std::size_t bytes, const SourceFrame& frame) {
-  claim_ = writer_->claim(bytes, frame.metadata.size());
+bool Output::make_room(std::size_t bytes, const SourceFrame& frame, std::size_t metadata_bytes) {
+  claim_ = writer_->claim(bytes, metadata_bytes);
   if (claim_) return true;
   try {
     writer_->grow(bytes);
-    claim_ = writer_->claim(bytes, frame.metadata.size());
+    claim_ = writer_->claim(bytes, metadata_bytes);
   } catch (const Error& error) {  // the directory is full; what is there goes on
     too_large_.report(error.what());
   }
@@ -146,37 +203,93 @@ bool Output::make_room(std::size_t bytes, const SourceFrame& frame) {
 }
 
 void Output::publish(const Source& source, const SourceFrame& frame) {
-  if (!make_room(frame.payload.size(), frame)) return;
-  std::copy(frame.payload.begin(), frame.payload.end(), claim_.data().begin());
+  const bool keyframe = frame.info.keyframe() || spec_.codec == Codec::raw;
+  std::span<const std::uint8_t> bytes = frame.payload;
+  if (repair_) {
+    bytes = repair_->repair(bytes, keyframe);
+    if (keyframe) adopt_extradata(repair_->repair_extradata(writer_->format().extradata));
+  }
+  if (!make_room(bytes.size(), frame, frame.metadata.size())) return;
+  std::copy(bytes.begin(), bytes.end(), claim_.data().begin());
   if (!source.still_valid(frame)) return drop(OutputDrop::overwritten, frame);
-  writer_->commit(std::move(claim_), frame.payload.size(),
-                  commit_info(frame, frame.info.keyframe() || spec_.codec == Codec::raw));
+  writer_->commit(std::move(claim_), bytes.size(), commit_info(frame, keyframe));
+  bytes_total_.add(bytes.size());
+  if (keyframe) keyframes_total_.add();
   counted();
 }
 
 av::ImageSpan Output::claim(const SourceFrame& frame) {
-  if (!make_room(writer_->format().raw_bytes(), frame)) return {};
+  if (!make_room(writer_->format().raw_bytes(), frame, frame.metadata.size())) return {};
   return av::span_of(writer_->format(), claim_.data());
 }
 
 void Output::commit(const SourceFrame& frame) {
   writer_->commit(std::move(claim_), writer_->format().raw_bytes(), commit_info(frame, true));
+  bytes_total_.add(writer_->format().raw_bytes());
   counted();
 }
 
-Encoded Output::encode(const av::ImageView& picture) {
+// By capture time, so that the interval holds whatever the rate does; the nearest frame, not the first after.
+bool Output::keyframe_due(const SourceFrame& frame) noexcept {
+  const std::int64_t since = frame.timeline_ns - keyframe_ns_;
+  const std::int64_t half_frame = writer_->format().rate.period().count() / 2;
+  const bool late = since < 0 || since + half_frame >= settings_.keyframe_interval.count();
+  const bool asked = writer_->take_keyframe_request();
+  if (!late && !asked && !force_keyframe_) return false;
+  force_keyframe_ = false;
+  keyframe_ns_ = frame.timeline_ns;
+  return true;
+}
+
+bool Output::push(const av::ImageView& picture, const SourceFrame& frame) {
   const std::int64_t start = monotonic_ns();
-  const Encoded encoded = encoder_->encode(picture, writer_->take_keyframe_request());
+  const std::int64_t key = next_key_++;
+  carried_.push_back({key, commit_info(frame, false), std::string(frame.metadata)});
+  if (carried_.size() > kMaxCarried) carried_.pop_front();
+  pending_flags_ = 0;
+  const bool taken = encoder_->push(picture, key, keyframe_due(frame));
   encode_seconds_.observe(seconds_since(start));
-  return encoded;
+  if (!taken) drop(OutputDrop::encoder, frame);
+  if (encoder_->began_anew()) lose_carried();
+  return taken;
 }
 
-void Output::publish_encoded(const Encoded& encoded, const SourceFrame& frame) {
-  if (encoded.bytes.empty()) return drop(OutputDrop::encoder, frame);
-  if (!make_room(encoded.bytes.size(), frame)) return;
-  std::copy(encoded.bytes.begin(), encoded.bytes.end(), claim_.data().begin());
-  writer_->commit(std::move(claim_), encoded.bytes.size(), commit_info(frame, encoded.keyframe));
-  counted();
+void Output::lose_carried() noexcept {
+  for (const Carried& lost : carried_) pending_flags_ |= lost.info.flags & frame_flag::discontinuity;
+  carried_.clear();
+  force_keyframe_ = true;
+}
+
+// The picture changed while it was encoded. What came of it must not be shown, nor anything that refers to
+// it.
+void Output::torn(const SourceFrame& frame) noexcept {
+  Encoded encoded;
+  while (encoder_->pull(encoded)) continue;
+  lose_carried();
+  drop(OutputDrop::overwritten, frame);
+}
+
+void Output::publish_encoded(const SourceFrame& frame) {
+  Encoded encoded;
+  while (encoder_->pull(encoded)) {
+    while (!carried_.empty() && carried_.front().key < encoded.key) carried_.pop_front();
+    if (carried_.empty() || carried_.front().key != encoded.key) continue;
+    Carried carried = std::move(carried_.front());
+    carried_.pop_front();
+    if (encoded.keyframe) adopt_extradata(encoder_->extradata());
+    if (!make_room(encoded.bytes.size(), frame, carried.metadata.size())) {
+      force_keyframe_ = true;
+      continue;
+    }
+    std::copy(encoded.bytes.begin(), encoded.bytes.end(), claim_.data().begin());
+    carried.info.metadata = carried.metadata;
+    carried.info.flags |= encoded.keyframe ? frame_flag::keyframe : 0u;
+    writer_->commit(std::move(claim_), encoded.bytes.size(), carried.info);
+    bytes_total_.add(encoded.bytes.size());
+    if (encoded.keyframe) keyframes_total_.add();
+    reducer_.taken();
+    frames_total_.add();
+  }
 }
 
 void Output::drop(OutputDrop reason, const SourceFrame& frame) noexcept {

@@ -2,14 +2,17 @@
 // its readers how the source does.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "app/log.h"
 #include "app/metrics.h"
+#include "av/h264_order.h"
 #include "encoder.h"
 #include "output_spec.h"
 #include "rate_reducer.h"
@@ -29,9 +32,12 @@ inline constexpr std::size_t kOutputDrops = 3;
 
 /// What is the same for all outputs of one process.
 struct OutputSettings {
-  std::string source;        ///< for shmstat
-  std::uint32_t frames = 0;  ///< frames that each ring holds at least; 0: as the format suggests
-  bool on_demand = false;    ///< encode only while somebody reads
+  std::string source;            ///< for shmstat
+  std::uint32_t frames = 0;      ///< frames that each ring holds at least; 0: as the format suggests
+  bool on_demand = true;         ///< encode only while somebody reads
+  std::string encoder = "auto";  ///< for H.264 and HEVC
+  std::chrono::nanoseconds keyframe_interval{std::chrono::seconds(1)};  ///< for H.264 and HEVC
+  bool draws = false;  ///< something is drawn into the pictures: no source's bytes are good enough
 };
 
 /// The picture that an output needs made of the source's.
@@ -56,7 +62,7 @@ class Output {
 
   /// Makes the ring, or a new generation where the source's format asks for one. The next frame is a
   /// discontinuity.
-  /// @throws Error as RingWriter does.
+  /// @throws Error as RingWriter and make_encoder do.
   void follow(const FrameFormat& source);
   [[nodiscard]] bool ready() const noexcept { return writer_ != nullptr; }
   [[nodiscard]] Size size() const noexcept { return writer_->format().size; }
@@ -77,13 +83,17 @@ class Output {
   [[nodiscard]] av::ImageSpan claim(const SourceFrame& frame);
   void commit(const SourceFrame& frame);
   /// Way encoded. @param still_valid  asked after encoding, before publishing
+  /// @throws Error (internal) when no encoder works any more.
   template <class StillValid>
   void encode(const av::ImageView& picture, const SourceFrame& frame, StillValid still_valid) {
-    const Encoded encoded = encode(picture);
-    if (!still_valid()) return drop(OutputDrop::overwritten, frame);
-    publish_encoded(encoded, frame);
+    const bool taken = push(picture, frame);
+    if (!still_valid()) return torn(frame);
+    if (taken) publish_encoded(frame);
   }
   void drop(OutputDrop reason, const SourceFrame& frame) noexcept;
+
+  /// Somebody asked for a keyframe that only the source can make (way bytes). True once.
+  [[nodiscard]] bool wants_source_keyframe() noexcept;
 
   void beat() noexcept;
   void set_signal(bool present) noexcept;
@@ -94,10 +104,22 @@ class Output {
   [[nodiscard]] std::string description() const { return spec_.name + " " + describe(writer_->format()); }
 
  private:
+  // One picture inside the encoder, and what its frame will say.
+  struct Carried {
+    std::int64_t key;
+    CommitInfo info;
+    std::string metadata;
+  };
+  [[nodiscard]] bool untouched(const FrameFormat& source) const noexcept;
+  [[nodiscard]] EncoderOrder encoder_order(const FrameFormat& source) const;
   [[nodiscard]] FrameFormat target(const FrameFormat& source) const;
-  [[nodiscard]] Encoded encode(const av::ImageView& picture);
-  void publish_encoded(const Encoded& encoded, const SourceFrame& frame);
-  [[nodiscard]] bool make_room(std::size_t bytes, const SourceFrame& frame);
+  [[nodiscard]] bool keyframe_due(const SourceFrame& frame) noexcept;
+  [[nodiscard]] bool push(const av::ImageView& picture, const SourceFrame& frame);
+  void publish_encoded(const SourceFrame& frame);
+  void lose_carried() noexcept;
+  void torn(const SourceFrame& frame) noexcept;
+  void adopt_extradata(std::vector<std::uint8_t> extradata);
+  [[nodiscard]] bool make_room(std::size_t bytes, const SourceFrame& frame, std::size_t metadata_bytes);
   [[nodiscard]] CommitInfo commit_info(const SourceFrame& frame, bool keyframe) noexcept;
   void counted() noexcept;
 
@@ -106,10 +128,16 @@ class Output {
   Way way_ = Way::encoded;
   RateReducer reducer_;
   std::unique_ptr<Encoder> encoder_;
+  std::optional<av::ReorderRepair> repair_;  // way bytes, H.264
   std::unique_ptr<RingWriter> writer_;
   Claim claim_;
   std::uint32_t pending_flags_ = 0;  // discontinuities of frames that this output left out
-  app::Counter& frames_total_;
+  bool was_wanted_ = false;
+  bool force_keyframe_ = true;
+  std::int64_t keyframe_ns_ = 0;  // on the source's time line, when the last one was ordered
+  std::int64_t next_key_ = 0;
+  std::deque<Carried> carried_;
+  app::Counter &frames_total_, &keyframes_total_, &bytes_total_;
   app::Histogram& encode_seconds_;
   std::array<app::Counter*, kOutputDrops> dropped_total_{};
   app::RepeatingFault too_large_;

@@ -16,6 +16,7 @@ constexpr const char* kExample = "write e.g. cam0.mjpeg:mjpeg,1280x720@15,q80";
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 3> kPresets{
     {{"low", 500'000}, {"medium", 2'000'000}, {"high", 5'000'000}}};
 constexpr std::uint32_t kSmallestSide = 16;
+constexpr std::uint64_t kLowestBitrate = 10'000;
 
 [[noreturn]] void refuse(std::string_view spec, const std::string& reason, const std::string& advice) {
   throw Error(ExitCode::usage, "read output", std::string(spec), reason, advice);
@@ -83,6 +84,14 @@ void check_parts(const OutputSpec& spec) {
   if (spec.size && std::min(spec.size->width, spec.size->height) < kSmallestSide) {
     refuse(spec.text, to_string(*spec.size) + " is too small for a picture", "write 16x16 or more");
   }
+  if (spec.size && video && *spec.size != Size{spec.size->width / 2 * 2, spec.size->height / 2 * 2}) {
+    refuse(spec.text, codec + " has even sizes only, " + to_string(*spec.size) + " is not",
+           "write " + to_string(Size{spec.size->width / 2 * 2, spec.size->height / 2 * 2}));
+  }
+  if (spec.bitrate && *spec.bitrate < kLowestBitrate) {
+    refuse(spec.text, std::to_string(*spec.bitrate) + " bits a second is no picture",
+           "write 10k or more, e.g. 2M");
+  }
 }
 
 }  // namespace
@@ -122,10 +131,6 @@ std::vector<OutputSpec> parse_outputs(const std::vector<std::string>& texts, con
     for (const OutputSpec& other : specs) {
       if (other.name == spec.name)
         refuse(text, "another output has this name", "give each a name of its own");
-    }
-    if (!can_encode(spec.codec)) {
-      refuse(text, "this build does not write " + std::string(to_string(spec.codec)),
-             "it writes " + codecs_text());
     }
     specs.push_back(std::move(spec));
   }

@@ -30,9 +30,7 @@ struct OutputSpec {
 
 /// Parses all orders and looks at them together.
 /// @param source  the ring that is read, or "-"
-/// @throws Error (usage): none ordered, two of one name, one that is the source itself, a codec that this
-/// build does
-///   not write.
+/// @throws Error (usage): none ordered, two of one name, one that is the source itself.
 [[nodiscard]] std::vector<OutputSpec> parse_outputs(const std::vector<std::string>& texts,
                                                     const std::string& source);
 

@@ -91,6 +91,7 @@ void Pipeline::decode_video(Source& source, const SourceFrame& frame) {
 }
 
 void Pipeline::step(Source& source, const SourceFrame& frame, const av::ImageView& decoded) {
+  ran_ = true;
   due_.clear();
   bool picture_wanted = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -103,7 +104,9 @@ void Pipeline::step(Source& source, const SourceFrame& frame, const av::ImageVie
   if (picture && format_.codec == Codec::mjpeg && adopt(jpeg_.full_size())) return step(source, frame, {});
 
   for (const std::size_t i : due_) {
-    if (outputs_[i]->way() == Output::Way::bytes) outputs_[i]->publish(source, marked_);
+    if (outputs_[i]->way() != Output::Way::bytes) continue;
+    outputs_[i]->publish(source, marked_);
+    if (outputs_[i]->wants_source_keyframe()) source.request_keyframe();
   }
   if (picture && picture_wanted) run_nodes(source, marked_, picture);
 }

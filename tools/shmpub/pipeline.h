@@ -34,6 +34,8 @@ class Pipeline {
   /// Takes over what the source lost by itself.
   void count(const SourceLosses& losses) noexcept;
 
+  /// Whether all is done that can be: a frame has come through, or every output has its ring and nobody asks.
+  [[nodiscard]] bool running() const noexcept { return ran_ || (followed_ && !wanted()); }
   /// Whether any output is wanted by somebody.
   [[nodiscard]] bool wanted() const noexcept;
   void beat() noexcept;
@@ -56,6 +58,7 @@ class Pipeline {
   std::vector<std::unique_ptr<Output>> outputs_;
   std::vector<std::unique_ptr<EncodeJob>> encodings_;  // one for each output
   FrameFormat format_;
+  bool ran_ = false;
   bool followed_ = false;  // not while only the first picture can tell the size
   std::optional<VideoDecoder> video_;
   av::JpegDecoder jpeg_;

@@ -57,9 +57,9 @@ void Publisher::follow_demand(Source& source) {
 
 void Publisher::tick() {
   pipeline_.beat();
-  bool published = false;
-  for (const auto& output : pipeline_.outputs()) published |= output->frames() > 0;
-  if (published) context_.notify.ready();
+  // The rings are there and frames come: an output that nobody reads encodes nothing and is ready all the
+  // same.
+  if (pipeline_.running()) context_.notify.ready();
   context_.notify.alive();
   const std::int64_t now = monotonic_ns();
   if (reported_ns_ == 0) reported_ns_ = now;

@@ -20,6 +20,9 @@ class RateReducer {
   /// A (new) source begins. @param nominal  what it says of its rate; num 0: unknown, then it is learnt
   void restart(Rate nominal) noexcept;
 
+  /// The next frame is due, and the grid stands from there.
+  void begin_grid() noexcept { started_ = false; }
+
   /// Whether this frame is the nearest to the next place in the grid.
   /// @param time_ns  when it was captured
   /// @param number   its number at the source: tells how many frames the step from the one before spans

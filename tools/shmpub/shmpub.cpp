@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "app/options.h"
+#include "av/video_encoder.h"
 #include "pipe_source.h"
 #include "pipeline.h"
 #include "publisher.h"
@@ -12,11 +15,20 @@
 namespace camring::shmpub {
 namespace {
 
-constexpr app::ToolInfo kInfo{"shmpub",
-                              "publishes rings derived from another: size, rate, pixel format, codec",
-                              "  shmpub cam0 --out cam0.mjpeg:mjpeg,1280x720@15,q80\n"
-                              "  shmpub cam0 --out cam0.mjpeg:mjpeg --out cam0.small:raw,gray8,640x360@5\n"
-                              "  ffmpeg -i street.avi -f yuv4mpegpipe - | shmpub - --out cam1:raw"};
+constexpr app::ToolInfo kInfo{
+    "shmpub", "publishes rings derived from another: size, rate, pixel format, codec",
+    "  shmpub cam0 --out cam0.mjpeg:mjpeg,1280x720@15,q80\n"
+    "  shmpub cam0 --out cam0.high:h264,1920x1080@30,4M --out cam0.small:raw,gray8,640x360@5\n"
+    "  ffmpeg -i street.avi -f yuv4mpegpipe - | shmpub - --out cam1:raw"};
+
+ExitCode list_encoders() {
+  for (const av::EncoderTrial& trial : av::try_encoders()) {
+    std::printf("%-5s %-9s %-8s %s%s\n", std::string(to_string(trial.kind->codec)).c_str(),
+                std::string(trial.kind->name).c_str(), trial.kind->hardware ? "hardware" : "software",
+                trial.reason.empty() ? "works" : "no: ", trial.reason.c_str());
+  }
+  return ExitCode::ok;
+}
 
 }  // namespace
 
@@ -25,14 +37,27 @@ const app::ToolInfo& Shmpub::info() const { return kInfo; }
 void Shmpub::options(CLI::App& cli) {
   cli.add_option("source,--source", source_, "The ring to read, or - for y4m, MJPEG, H.264 or HEVC on stdin")
       ->type_name("SOURCE");
-  cli.add_option("--out", out_, "A ring to write, NAME:CODEC[,PIXELFORMAT][,WxH][@FPS][,qN]; once for each")
+  cli.add_option("--out", out_,
+                 "A ring to write, NAME:CODEC[,PIXELFORMAT][,WxH][@FPS][,qN][,BITRATE]; once for each")
       ->type_name("SPEC")
       ->allow_extra_args(false);
   app::add_int(cli, "--frames", settings_.frames, 2, 65536, "Frames that each ring holds at least");
-  cli.add_flag("--on-demand", settings_.on_demand, "Encode only while somebody reads");
+  cli.add_flag("--on-demand,!--no-on-demand", settings_.on_demand,
+               "Encode only while somebody reads (default)");
+  cli.add_option("--encoder", settings_.encoder,
+                 "For H.264 and HEVC: " + av::encoder_names() + "; auto takes hardware where it works")
+      ->type_name("NAME")
+      ->capture_default_str();
+  cli.add_flag("--list-encoders", list_encoders_, "Try every encoder, say what works here, and end");
+  app::add_duration(cli, "--gop", settings_.keyframe_interval, "Time from one keyframe to the next");
 }
 
 void Shmpub::check() {
+  if (list_encoders_) return;
+  if (!av::is_encoder_name(settings_.encoder)) {
+    throw Error(ExitCode::usage, "read options", "--encoder " + settings_.encoder, "no such encoder",
+                "it is one of " + av::encoder_names());
+  }
   if (source_.empty()) {
     throw Error(ExitCode::usage, "read options", "SOURCE", "missing",
                 "name the ring to read, e.g. shmpub cam0 --out cam0.mjpeg:mjpeg");
@@ -44,6 +69,7 @@ void Shmpub::check() {
 
 ExitCode Shmpub::run(app::Context& context) {
   av_log_set_level(AV_LOG_QUIET);  // a lost frame is a counter, never a line of its own
+  if (list_encoders_) return list_encoders();
   std::vector<std::unique_ptr<Output>> outputs;
   for (OutputSpec& spec : specs_)
     outputs.push_back(std::make_unique<Output>(spec, settings_, context.metrics));

@@ -21,6 +21,7 @@ class Shmpub final : public app::Tool {
   std::string source_;
   std::vector<std::string> out_;
   OutputSettings settings_;
+  bool list_encoders_ = false;
   std::vector<OutputSpec> specs_;
 };
 

@@ -58,7 +58,7 @@ class FeedTest(ToolTest):
     def jpegs(self, name="cam0"):
         """The test pattern as a ring of JPEG images."""
         self.camera("pattern")
-        self.start("shmpub", "pattern", "--out", name + ":mjpeg,q90")
+        self.start("shmpub", "pattern", "--no-on-demand", "--out", name + ":mjpeg,q90")
         self.wait_ring(name)
 
     def feed(self, codec, width=WIDTH, height=HEIGHT, **options):

@@ -16,9 +16,9 @@ class Chain(ToolTest):
         os.environ["CAMRING_DIR"] = self.dir
         self.lib = rings.library()
         self.start("camcap", "test:", "cam0", "--size", "1280x720", "--fps", "30")
-        self.start("shmpub", "cam0", "--out", "m:mjpeg,640x360@15,q85", "--out", "s:raw,i420,320x180", "--out",
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "m:mjpeg,640x360@15,q85", "--out", "s:raw,i420,320x180", "--out",
                    "g:raw,gray8@5", "--out", "n:raw,nv12,640x360", "--frames", "64")
-        self.start("shmpub", "m", "--out", "m.copy:mjpeg@5", "--out", "m.small:mjpeg,320x180", "--frames", "64")
+        self.start("shmpub", "m", "--no-on-demand", "--out", "m.copy:mjpeg@5", "--out", "m.small:mjpeg,320x180", "--frames", "64")
 
     def cat(self, ring, frames):
         reader = Reader(self.lib, ring)  # shmcat does not wait for rings

@@ -30,7 +30,7 @@ class FromPipe(ToolTest):
 
     def feed(self, chunks, *args, **kwargs):
         """Starts shmpub and writes the chunks to its stdin from another thread; closing is up to the test."""
-        running = self.start("shmpub", "-", *args, stdin=subprocess.PIPE, **kwargs)
+        running = self.start("shmpub", "-", "--no-on-demand", *args, stdin=subprocess.PIPE, **kwargs)
 
         def write():
             try:
@@ -139,7 +139,7 @@ class FromPipe(ToolTest):
     def test_a_terminal_is_refused(self):
         master, slave = os.openpty()
         try:
-            running = self.start("shmpub", "-", "--out", "cam1:raw", stdin=slave)
+            running = self.start("shmpub", "-", "--no-on-demand", "--out", "cam1:raw", stdin=slave)
             self.assertEqual(running.wait(), 64)
             self.assertIn("it is a terminal", running.stderr)
         finally:
@@ -162,7 +162,7 @@ class FromPipe(ToolTest):
     def test_outputs_of_one_are_sources_of_another(self):
         self.feed(rings.y4m(WIDTH, HEIGHT, range(10)), "--out", "cam1:raw", "--frames", "64")
         self.reader("cam1").take(10)
-        self.start("shmpub", "cam1", "--out", "cam1.j:mjpeg", "--out", "cam1.s:raw,gray8,160x120")
+        self.start("shmpub", "cam1", "--no-on-demand", "--out", "cam1.j:mjpeg", "--out", "cam1.s:raw,gray8,160x120")
         self.assertEqual(rings.numbers_in_jpegs([self.reader("cam1.j").next().payload], WIDTH, HEIGHT), [9])
         frame = self.reader("cam1.s").next()
         self.assertEqual((rings.number_in(frame.payload, 160, 120), frame.source_number), (9, 9))

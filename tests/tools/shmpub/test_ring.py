@@ -43,7 +43,7 @@ class FromRing(ToolTest):
 
     def test_numbers_in_the_pictures_are_the_source_numbers_from_raw(self):
         camera = self.camera("cam0", rings.RAW, WIDTH, HEIGHT)
-        self.start("shmpub", "cam0", "--out", "j:mjpeg,q90", "--out", "s:raw,gray8,320x240", "--out",
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "j:mjpeg,q90", "--out", "s:raw,gray8,320x240", "--out",
                    "c:raw,rgb24,480x360", "--out", "t:mjpeg,160x120,q95", "--frames", "64")
         readers = {name: self.reader(name) for name in "jsct"}
         payloads = [rings.picture(WIDTH, HEIGHT, number) for number in range(20)]
@@ -60,7 +60,7 @@ class FromRing(ToolTest):
 
     def test_mjpeg_bytes_pass_untouched_and_others_are_made_from_them(self):
         camera = self.camera("cam0", rings.MJPEG, WIDTH, HEIGHT)
-        self.start("shmpub", "cam0", "--out", "same:mjpeg", "--out", "again:mjpeg,q70", "--out", "small:raw,320x240",
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "same:mjpeg", "--out", "again:mjpeg,q70", "--out", "small:raw,320x240",
                    "--frames", "64")
         same, again, small = (self.reader(name) for name in ("same", "again", "small"))
         payloads = rings.jpegs(WIDTH, HEIGHT, range(15))
@@ -81,7 +81,7 @@ class FromRing(ToolTest):
         camera = self.camera("cam0", rings.H264, 320, 240)
         for n in range(5, 20):  # there before shmpub is; it begins at the newest keyframe
             camera.publish(units[n], n, KEYFRAME if keys[n] else 0)
-        self.start("shmpub", "cam0", "--out", "gray:raw,gray8", "--out", "j:mjpeg,160x120@15", "--frames", "64")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "gray:raw,gray8", "--out", "j:mjpeg,160x120@15", "--frames", "64")
         gray, slow = self.reader("gray"), self.reader("j")
         frames = gray.take(10)
         for n in range(20, 40):
@@ -94,7 +94,7 @@ class FromRing(ToolTest):
 
     def test_a_corrupt_and_a_cut_jpeg_are_skipped_and_the_stream_goes_on(self):
         camera = self.camera("cam0", rings.MJPEG, WIDTH, HEIGHT)
-        shmpub = self.start("shmpub", "cam0", "--out", "same:mjpeg", "--out", "small:mjpeg,320x240", "--frames", "64")
+        shmpub = self.start("shmpub", "cam0", "--no-on-demand", "--out", "same:mjpeg", "--out", "small:mjpeg,320x240", "--frames", "64")
         same, small = self.reader("same"), self.reader("small")
         images = rings.jpegs(WIDTH, HEIGHT, range(6))
         camera.publish(images[0], 0)
@@ -115,7 +115,7 @@ class FromRing(ToolTest):
 
     def test_a_source_that_changes_its_format_is_followed_and_the_change_is_flagged(self):
         camera = self.camera("cam0", rings.RAW, WIDTH, HEIGHT)
-        self.start("shmpub", "cam0", "--out", "own:raw", "--out", "fixed:mjpeg,320x240", "--frames", "64")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "own:raw", "--out", "fixed:mjpeg,320x240", "--frames", "64")
         own, fixed = self.reader("own"), self.reader("fixed")
         self.publish_in_step(camera, [rings.picture(WIDTH, HEIGHT, n) for n in range(3)], own)
         self.assertEqual((own.format.width, own.format.height), (WIDTH, HEIGHT))
@@ -128,7 +128,7 @@ class FromRing(ToolTest):
 
     def test_a_writer_that_goes_is_told_to_readers_and_its_successor_is_followed(self):
         camera = self.camera("cam0", rings.RAW, 320, 240)
-        shmpub = self.start("shmpub", "cam0", "--out", "out:mjpeg")
+        shmpub = self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:mjpeg")
         out = self.reader("out")
         self.publish_in_step(camera, [rings.picture(320, 240, 0)], out)
         self.assertEqual(out.state, "live")
@@ -147,7 +147,7 @@ class FromRing(ToolTest):
         self.assertEqual(shmpub.stderr.count("waiting for it"), 1)
 
     def test_a_missing_source_is_waited_for_and_said_once(self):
-        shmpub = self.start("shmpub", "cam0", "--out", "out:raw")
+        shmpub = self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:raw")
         shmpub.wait_line("ring 'cam0' is not there; waiting for it")
         camera = self.camera("cam0", rings.RAW, 320, 240)
         camera.publish(rings.picture(320, 240, 5), 5)
@@ -156,21 +156,21 @@ class FromRing(ToolTest):
 
     def test_a_missing_source_does_not_keep_it_from_stopping(self):
         for sig in (signal.SIGTERM, signal.SIGINT):
-            shmpub = self.start("shmpub", "cam0", "--out", "out:raw")
+            shmpub = self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:raw")
             shmpub.wait_line("waiting for it")
             self.assertEqual(shmpub.stop(sig), 0)
         self.assertEqual(os.listdir(self.dir), [])
 
     def test_placeholders_keep_their_flag_and_mean_no_signal(self):
         camera = self.camera("cam0", rings.RAW, 320, 240)
-        self.start("shmpub", "cam0", "--out", "out:mjpeg")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:mjpeg")
         out = self.reader("out")
         camera.publish(rings.picture(320, 240, 0), 0, KEYFRAME | PLACEHOLDER)
         self.assertTrue(out.next().flags & PLACEHOLDER)
 
     def test_a_rate_is_kept_on_the_source_clock(self):
         camera = self.camera("cam0", rings.RAW, 320, 240)
-        self.start("shmpub", "cam0", "--out", "all:raw", "--out", "slow:raw@5", "--frames", "64")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "all:raw", "--out", "slow:raw@5", "--frames", "64")
         every, slow = self.reader("all"), self.reader("slow")
         payload = rings.picture(320, 240, 0)
         self.publish_in_step(camera, [payload] * 61, every)
@@ -180,7 +180,7 @@ class FromRing(ToolTest):
     def test_the_second_writer_of_a_name_ends_with_the_pid_of_the_first(self):
         camera = self.camera("cam0", rings.RAW, 320, 240)
         camera.publish(rings.picture(320, 240, 0), 0)
-        first = self.start("shmpub", "cam0", "--out", "out:raw")
+        first = self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:raw")
         self.reader("out").next()
         self.assert_fails(75, str(first.pid), "shmpub", "cam0", "--out", "out:mjpeg")
 
@@ -188,7 +188,7 @@ class FromRing(ToolTest):
         camera = self.camera("cam0", rings.RAW, 320, 240)
         payload = rings.picture(320, 240, 0)
         camera.publish(payload, 0)
-        self.start("shmpub", "cam0", "--out", "out:mjpeg", "--on-demand")
+        self.start("shmpub", "cam0", "--out", "out:mjpeg")
         out = self.reader("out", label=None)
         wait_for("the output's ring", lambda: out.next(0.05) is None and out.state == "starting")
         self.assertEqual(camera.consumers(), 0)
@@ -209,7 +209,7 @@ class FromRing(ToolTest):
 
     def test_outputs_live_while_the_source_is_silent(self):
         camera = self.camera("cam0", rings.RAW, 320, 240)
-        self.start("shmpub", "cam0", "--out", "out:raw")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:raw")
         out = self.reader("out")
         self.publish_in_step(camera, [rings.picture(320, 240, 0)], out)
         end = time.monotonic() + 2.5  # a writer without heart-beats is called stalled after one second
@@ -224,7 +224,7 @@ class FromRing(ToolTest):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
             server.bind(path)
             server.settimeout(0.3)
-            self.start("shmpub", "cam0", "--out", "out:raw", env={"NOTIFY_SOCKET": path}).wait_line("waiting")
+            self.start("shmpub", "cam0", "--no-on-demand", "--out", "out:raw", env={"NOTIFY_SOCKET": path}).wait_line("waiting")
             with self.assertRaises(TimeoutError):
                 while b"READY=1" not in server.recv(4096):
                     pass

@@ -20,7 +20,7 @@ class Shmstat(ToolTest):
         return camera
 
     def jpegs(self, name):
-        self.start("shmpub", "cam0", "--out", name + ":mjpeg")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", name + ":mjpeg")
         self.wait_ring(name, 1)
 
     def stat(self, *args):
