@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 
+#include "app/log.h"
 #include "app/options.h"
 #include "report.h"
 #include "ring/ring_name.h"
@@ -23,18 +25,8 @@ const app::ToolInfo& Shmstat::info() const {
 void Shmstat::options(CLI::App& cli) {
   cli.add_option("ring,--ring", rings_, "Only these rings")->type_name("RING");
   cli.add_flag("--json", json_, "One JSON object a ring and line");
-  cli.add_option_function<std::string>(
-         "-w,--watch",
-         [this](const std::string& text) {
-           try {
-             watch_ = text.empty() ? std::chrono::seconds(1) : parse_duration(text);
-           } catch (const std::invalid_argument& error) {
-             throw CLI::ValidationError("--watch", error.what());
-           }
-         },
-         "Show them again and again, every TIME [1s]")
-      ->type_name("TIME")
-      ->expected(0, 1);
+  cli.add_flag("-w,--watch", watch_, "Show them again and again");
+  app::add_duration(cli, "--interval", interval_, "How often --watch shows them [1s]");
   cli.add_flag("--remove", remove_, "Remove what dead writers left behind");
 }
 
@@ -43,8 +35,12 @@ void Shmstat::check() {
   if (remove_ && (watch_ || json_)) {
     throw Error(ExitCode::usage, "read options", "--remove", "it goes with neither --watch nor --json");
   }
-  if (watch_ && *watch_ < std::chrono::milliseconds(50)) {
-    throw Error(ExitCode::usage, "read options", "--watch", "at most 20 times a second", "e.g. --watch 1s");
+  if (interval_ && !watch_) {
+    throw Error(ExitCode::usage, "read options", "--interval", "there is nothing to repeat", "add --watch");
+  }
+  if (interval_ && *interval_ < std::chrono::milliseconds(50)) {
+    throw Error(ExitCode::usage, "read options", "--interval", "at most 20 times a second",
+                "e.g. --interval 1s");
   }
 }
 
@@ -77,10 +73,15 @@ void Shmstat::print(const std::vector<RingStatus>& rings, bool redraw) const {
 }
 
 ExitCode Shmstat::remove() const {
-  std::vector<std::string> names = rings_;
+  std::vector<std::string> names = rings_, kept;
+  std::error_code ignored;
   if (names.empty()) {
     for (const RingStatus& ring : list_rings(false)) {
-      if (ring.state == WriterState::dead) names.push_back(ring.name);
+      if (ring.state != WriterState::dead) continue;
+      // What can't be read as a ring may be anybody's file: only who names it has it removed.
+      const bool strange =
+          !ring.problem.empty() && std::filesystem::exists(RingPaths(ring.name).ring, ignored);
+      (strange ? kept : names).push_back(ring.name);
     }
   }
   for (const std::string& name : names) {
@@ -91,6 +92,10 @@ ExitCode Shmstat::remove() const {
       throw Error(ExitCode::temporary, "remove ring", name,
                   "process " + std::to_string(status.writer_pid) + " writes it", "stop that process first");
     }
+  }
+  for (const std::string& name : kept) {
+    app::log_warning("kept " + ring_directory() + "/camring." + name +
+                     ", which can't be read as a ring; 'shmstat --remove " + name + "' removes it");
   }
   if (names.empty()) std::puts("nothing to remove: no ring has a dead writer");
   return ExitCode::ok;
@@ -103,7 +108,8 @@ ExitCode Shmstat::run(app::Context& context) {
   do {
     print(look(again), redraw);
     again = true;
-  } while (watch_ && std::ferror(stdout) == 0 && !context.stop.wait_for(*watch_));
+  } while (watch_ && std::ferror(stdout) == 0 &&
+           !context.stop.wait_for(interval_.value_or(std::chrono::seconds(1))));
   return ExitCode::ok;
 }
 

@@ -23,8 +23,8 @@ class Shmstat final : public app::Tool {
   [[nodiscard]] ExitCode remove() const;
 
   std::vector<std::string> rings_;
-  bool json_ = false, remove_ = false;
-  std::optional<std::chrono::nanoseconds> watch_;
+  bool json_ = false, remove_ = false, watch_ = false;
+  std::optional<std::chrono::nanoseconds> interval_;
 };
 
 }  // namespace camring::shmstat

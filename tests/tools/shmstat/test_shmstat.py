@@ -156,6 +156,25 @@ class Shmstat(ToolTest):
                 self.assertIn("camring.junk", ring["problem"])
                 self.assertIn(ring["problem"], self.stat())
 
+    def test_a_file_that_is_no_ring_is_removed_only_by_name(self):
+        self.camera("gone").stop(signal.SIGKILL)
+        path = os.path.join(self.dir, "camring.junk")
+        with open(path, "wb") as file:
+            file.write(b"somebody's notes")
+        result = self.run_tool("shmstat", "--remove")
+        self.assertEqual((result.returncode, result.out), (0, b"removed gone\n"), result.err)
+        self.assertIn("kept " + path, result.err)
+        self.assertIn("shmstat --remove junk", result.err)
+        self.assertEqual(os.listdir(self.dir), ["camring.junk"])
+        self.assertEqual(self.stat("--remove", "junk"), "removed junk\n")
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_what_a_writer_left_that_died_before_its_ring_was_there_is_removed(self):
+        with open(os.path.join(self.dir, "camring.early.lock"), "wb"):
+            pass
+        self.assertEqual(self.stat("--remove"), "removed early\n")
+        self.assertEqual(os.listdir(self.dir), [])
+
     def test_junk_does_not_hide_a_good_ring(self):
         self.camera()
         with open(os.path.join(self.dir, "camring.a-junk"), "wb") as file:
@@ -173,14 +192,15 @@ class Shmstat(ToolTest):
         for name in ("a/b", "../etc", "a b", "x" * 65):
             with self.subTest(name):
                 self.assert_fails(64, name[:10], "shmstat", name)
-        self.assert_fails(64, "--watch", "shmstat", "--watch", "3")
-        self.assert_fails(64, "--watch", "shmstat", "--watch", "1ms")
+        self.assert_fails(64, "--interval", "shmstat", "--watch", "--interval", "3")
+        self.assert_fails(64, "--interval", "shmstat", "--watch", "--interval", "1ms")
+        self.assert_fails(64, "add --watch", "shmstat", "--interval", "1s")
         self.assert_fails(64, "--remove", "shmstat", "--remove", "--json")
         self.assert_fails(64, "--nonsense", "shmstat", "--nonsense")
 
     def test_watch_goes_on_until_stopped_and_outlives_the_ring(self):
         camera = self.camera()
-        watch = self.start("shmstat", "cam0", "--json", "--watch", "50ms")
+        watch = self.start("shmstat", "--json", "--interval", "50ms", "--watch", "cam0")
 
         def state():
             return json.loads(watch.process.stdout.readline())["state"]
@@ -196,7 +216,7 @@ class Shmstat(ToolTest):
 
     def test_watch_ends_quietly_when_its_reader_goes(self):
         self.camera()
-        watch = self.start("shmstat", "--watch", "50ms")
+        watch = self.start("shmstat", "--watch", "--interval", "50ms")
         watch.process.stdout.readline()
         watch.process.stdout.close()
         self.assertEqual(watch.wait(), 0)
