@@ -31,9 +31,10 @@ class CaptureThread {
           [[maybe_unused]] const auto written = ::write(done_.get(), &one, sizeof one);
         }) {}
   [[nodiscard]] int done_fd() const noexcept { return done_.get(); }
-  /// Ends the thread's life and passes its failure on.
-  void join() {
-    thread_.join();
+  void wait() { thread_.join(); }
+  [[nodiscard]] bool failed() const noexcept { return failure_ != nullptr; }  ///< once it has ended
+  /// @throws what ended the thread, once it has ended.
+  void pass_failure() {
     if (failure_) std::rethrow_exception(failure_);
   }
 
@@ -72,9 +73,12 @@ ExitCode capture(Source& source, Output& output, app::Context& context) {
   }
   output.tick();  // a short run is reported as ready, too
   output.close();
-  thread.join();
-  app::log_info("end of " + std::string(context.stop.requested() ? "run" : "source") + ": " +
-                output.summary());
+  thread.wait();
+  // A source that never gave anything has its error, and no figures.
+  if (!thread.failed() || output.frames() > 0)
+    app::log_info("end of " + std::string(context.stop.requested() ? "run" : "source") + ": " +
+                  output.summary());
+  thread.pass_failure();
   return ExitCode::ok;
 }
 

@@ -95,6 +95,7 @@ bool Output::grow(std::size_t bytes) {
 
 void Output::counted(std::int64_t now) noexcept {
   discontinuity_ = false;
+  if (frames() == 0) first_frame_ns_.store(now, std::memory_order_relaxed);
   last_frame_ns_.store(now, std::memory_order_relaxed);
   frames_total_.add();
   frames_.fetch_add(1, std::memory_order_release);
@@ -162,7 +163,12 @@ std::string Output::status() const {
 }
 
 std::string Output::summary() const {
-  std::string text = std::to_string(frames()) + " frames, " + std::to_string(drops()) + " dropped";
+  const std::int64_t first = first_frame_ns_.load(std::memory_order_relaxed);
+  const double seconds = static_cast<double>(last_frame_ns_.load(std::memory_order_relaxed) - first) / 1e9;
+  std::array<char, 32> taken{};
+  std::snprintf(taken.data(), taken.size(), "%.1f s", seconds);
+  std::string text =
+      std::to_string(frames()) + " frames in " + taken.data() + ", " + std::to_string(drops()) + " dropped";
   std::string reasons;
   for (std::size_t i = 0; i < kDrops; ++i) {
     const std::uint64_t count = dropped_total_[i]->value();

@@ -69,7 +69,7 @@ class Output {
   /// To be called several times a second.
   void tick();
   void close() noexcept;
-  [[nodiscard]] std::string summary() const;  ///< "240 frames, 3 dropped (2 corrupt, 1 driver)"
+  [[nodiscard]] std::string summary() const;  ///< "240 frames in 8.0 s, 3 dropped (2 corrupt, 1 driver)"
 
  private:
   [[nodiscard]] CommitInfo commit_info(const FrameTiming& timing) noexcept;
@@ -91,7 +91,7 @@ class Output {
   app::RepeatingFault too_large_;
 
   std::atomic<std::uint64_t> frames_{0};
-  std::atomic<std::int64_t> last_frame_ns_{0};
+  std::atomic<std::int64_t> first_frame_ns_{0}, last_frame_ns_{0};
   std::atomic<std::int64_t> patience_ns_{0};  // a source silent for longer gives no signal
   std::atomic<bool> reconnecting_{false};
 

@@ -46,6 +46,13 @@ Error not_a_camera(const std::string& device, const std::string& reason) {
           "'camcap --list-devices' shows what can be captured"};
 }
 
+Error no_buffers(int error, const std::string& device) {
+  return system_error(error, "get buffers", device,
+                      error == ENOMEM ? "memory that the camera can fill is short: try a smaller --size or "
+                                        "--format MJPEG, or give the kernel more with cma=64M"
+                                      : "the driver can't share its buffers; 'dmesg' may say more");
+}
+
 // Why the node can't be captured from, for people who took the second node of a camera or an encoder's.
 std::string lack(std::uint32_t caps) {
   if ((caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0) return "it is a codec, not a camera";
@@ -311,9 +318,9 @@ void V4l2Device::start() {
   request.count = kBuffers;
   if (control(VIDIOC_REQBUFS, &request) < 0) {
     if (errno == EBUSY) throw busy("get buffers", identity_.device);
-    throw system_error(errno, "get buffers", identity_.device);
+    throw no_buffers(errno, identity_.device);
   }
-  if (request.count == 0) throw system_error(ENOMEM, "get buffers", identity_.device);
+  if (request.count == 0) throw no_buffers(ENOMEM, identity_.device);
   for (std::uint32_t i = 0; i < request.count; ++i) map_buffer(i);
   for (std::uint32_t i = 0; i < request.count; ++i) {
     if (!queue(i)) throw system_error(errno, "queue buffer", identity_.device);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "av/image.h"
 #include "base/clock.h"
@@ -62,13 +63,11 @@ void V4l2Source::run(Output& output, const app::Stop& stop) {
                      " frames a second instead of " + to_string(*wish_.rate));
   }
   format_ = frame_format(settings, *kind);
-  if (kind->codec == Codec::raw) {
-    output.configure(format_);
-  } else {
-    feed_.emplace(output, kind->codec, settings.size, settings.rate);
-  }
+  const bool raw = kind->codec == Codec::raw;
+  if (!raw) feed_.emplace(output, kind->codec, settings.size, settings.rate);
   while (!stop.requested() && !output.done()) {
     device.start();
+    if (raw) output.configure(format_);  // only now: a ring that no frame can reach would be announced
     output.source_up(true);
     last_frame_ns_ = monotonic_ns();
     while (!stop.requested() && !output.done() && wait_and_take(device, output, stop) == Step::more) {
@@ -78,6 +77,7 @@ void V4l2Source::run(Output& output, const app::Stop& stop) {
     last_sequence_.reset();
     if (feed_) feed_->restart();
     output.reconnecting("stream");
+    broken_.report("capture: " + device_ + ": the stream broke; starting it again");
     if (++faults_ >= kMostFaults) {
       throw Error(ExitCode::temporary, "capture", device_, "its stream breaks again and again",
                   "look at the cable, the hub and 'dmesg'");
@@ -91,8 +91,10 @@ V4l2Source::Step V4l2Source::wait_and_take(V4l2Device& device, Output& output, c
   const int ready = ::poll(waiting.data(), waiting.size(), kPollMs);
   output.beat();
   if (ready <= 0 || waiting[0].revents == 0) {
-    if (monotonic_ns() - last_frame_ns_ > kSilence) {
-      silence_.report("capture: " + device_ + ": no frame for 5 s; look at the cable and the camera's power");
+    if (!silent_ && monotonic_ns() - last_frame_ns_ > kSilence) {
+      silent_ = true;
+      app::log_warning("capture: " + device_ +
+                       ": no frame for 5 s; look at the cable and the camera's power");
     }
     return Step::more;
   }
@@ -127,10 +129,15 @@ void V4l2Source::take(const V4l2Buffer& buffer, Output& output) {
     if (gap != 0 && gap < 0x80000000u) output.dropped(Drop::driver, gap);
   }
   last_sequence_ = buffer.sequence;
-  last_frame_ns_ = monotonic_ns();
-  silence_.clear("capture: " + device_ + ": frames come again");
+  const std::int64_t waited = monotonic_ns() - last_frame_ns_;
+  last_frame_ns_ += waited;
+  if (std::exchange(silent_, false)) {
+    app::log_info("capture: " + device_ + ": frames come again, after " +
+                  std::to_string(waited / 1'000'000'000) + " s");
+  }
   if (buffer.damaged || buffer.planes[0].empty()) return output.dropped(Drop::corrupt);
   faults_ = 0;
+  broken_.clear("capture: " + device_ + ": frames come again");
   if (feed_) return feed_->put(buffer.planes[0], timing(buffer));
   take_raw(buffer, timing(buffer), output);
 }

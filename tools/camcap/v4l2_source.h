@@ -32,7 +32,8 @@ class V4l2Source final : public Source {
   std::optional<std::uint32_t> last_sequence_;
   std::int64_t last_frame_ns_ = 0;
   int faults_ = 0;
-  app::RepeatingFault silence_;
+  bool silent_ = false;
+  app::RepeatingFault broken_;
 };
 
 }  // namespace camring::camcap

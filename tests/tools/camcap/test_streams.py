@@ -117,6 +117,7 @@ class Streams(ToolTest):
             self.wait_ring("cam0", 5)
             fault()
             self.assertEqual(camcap.wait(), 75, camcap.stderr)
+            self.assertRegex(camcap.stderr, r"end of source: \d+ frames in [\d.]+ s, \d+ dropped")
 
     def test_sigterm_ends_a_silent_stream_in_an_orderly_way(self):
         server = self.serve()
