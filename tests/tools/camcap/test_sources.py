@@ -158,7 +158,7 @@ class Sources(ToolTest):
         def serve():
             self.start("camcap", "test:", "src", "--fps", "25", "--size", "320x240")
             self.start("shmpub", "src", "--out", "src.mjpeg:mjpeg")
-            self.wait_ring("src.mjpeg")
+            self.wait_ring("src.mjpeg", 0)  # it encodes when somebody watches
         serve()
         server = self.start("mjpegserve", "src.mjpeg", "--listen", "0")
         url = re.search(r"http://[\d.:]+", server.wait_line("http://")).group(0)
