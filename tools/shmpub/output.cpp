@@ -192,6 +192,10 @@ void Output::counted() noexcept {
 bool Output::make_room(std::size_t bytes, const SourceFrame& frame, std::size_t metadata_bytes) {
   claim_ = writer_->claim(bytes, metadata_bytes);
   if (claim_) return true;
+  if (bytes == 0) {  // no ring is large enough for nothing
+    drop(OutputDrop::encoder, frame);
+    return false;
+  }
   try {
     writer_->grow(bytes);
     claim_ = writer_->claim(bytes, metadata_bytes);

@@ -49,7 +49,11 @@ Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::stri
 
 void Pipeline::follow(const FrameFormat& format) {
   video_.reset();
-  if (is_video(format.codec)) video_.emplace(format);
+  inspector_.reset();
+  if (is_video(format.codec)) {
+    video_.emplace(format);
+    inspector_.emplace(format.codec, format.extradata);
+  }
   format_ = format;
   nodes_.clear();
   followed_ = format.size.width != 0 && format.size.height != 0;
@@ -70,14 +74,29 @@ bool Pipeline::adopt(Size size) {
 
 void Pipeline::process(Source& source, const SourceFrame& frame) {
   if (format_.codec == Codec::none) return;
-  if (video_) return decode_video(source, frame);
+  if (video_) return process_video(source, frame);
   if (format_.codec == Codec::mjpeg && !av::jpeg_is_whole(frame.payload)) return drop(SourceDrop::truncated);
   if (!followed_ && (!decode_jpeg(frame) || !adopt(jpeg_.full_size()))) return;
   step(source, frame, {});
 }
 
-void Pipeline::decode_video(Source& source, const SourceFrame& frame) {
-  if (followed_ && !wanted()) return video_->restart();
+// Passed on at once and decoded only for who wants pictures.
+void Pipeline::process_video(Source& source, const SourceFrame& frame) {
+  if (!followed_) {  // a pipe says no size; the stream's parameter sets do
+    (void)inspector_->inspect(frame.payload);
+    if (const auto size = inspector_->size()) (void)adopt(*size);
+  }
+  bool pictures_wanted = false;
+  for (const auto& output : outputs_) {
+    if (output->way() != Output::Way::bytes)
+      pictures_wanted |= output->wanted();
+    else if (followed_)
+      pass_on(*output, source, frame);
+  }
+  ran_ = ran_ || followed_;
+  if (!pictures_wanted) {
+    return video_->restart();
+  }
   if (video_->waits_for_keyframe() && !frame.info.keyframe()) source.request_keyframe();
   const std::int64_t start = monotonic_ns();
   if (!video_->push(frame)) drop(SourceDrop::corrupt);
@@ -90,23 +109,29 @@ void Pipeline::decode_video(Source& source, const SourceFrame& frame) {
   }
 }
 
+void Pipeline::pass_on(Output& output, Source& source, const SourceFrame& frame) {
+  if (!output.due(frame)) return;
+  output.publish(source, frame);
+  if (output.wants_source_keyframe()) source.request_keyframe();
+}
+
 void Pipeline::step(Source& source, const SourceFrame& frame, const av::ImageView& decoded) {
   ran_ = true;
   due_.clear();
   bool picture_wanted = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (!outputs_[i]->due(frame)) continue;
+    const bool bytes = outputs_[i]->way() == Output::Way::bytes;
+    if ((bytes && decoded) || !outputs_[i]->due(frame))
+      continue;  // video was passed on before it was decoded
     due_.push_back(i);
-    picture_wanted |= outputs_[i]->way() != Output::Way::bytes;
+    picture_wanted |= !bytes;
   }
   marked_ = frame;
   const av::ImageView picture = decoded || !picture_wanted ? decoded : picture_of(frame);
   if (picture && format_.codec == Codec::mjpeg && adopt(jpeg_.full_size())) return step(source, frame, {});
 
   for (const std::size_t i : due_) {
-    if (outputs_[i]->way() != Output::Way::bytes) continue;
-    outputs_[i]->publish(source, marked_);
-    if (outputs_[i]->wants_source_keyframe()) source.request_keyframe();
+    if (outputs_[i]->way() == Output::Way::bytes) outputs_[i]->publish(source, marked_);
   }
   if (picture && picture_wanted) run_nodes(source, marked_, picture);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/metrics.h"
+#include "av/bitstream.h"
 #include "av/jpeg.h"
 #include "output.h"
 #include "picture_node.h"
@@ -46,7 +47,8 @@ class Pipeline {
 
  private:
   [[nodiscard]] bool adopt(Size size);
-  void decode_video(Source& source, const SourceFrame& frame);
+  void process_video(Source& source, const SourceFrame& frame);
+  void pass_on(Output& output, Source& source, const SourceFrame& frame);
   void step(Source& source, const SourceFrame& frame, const av::ImageView& decoded);
   [[nodiscard]] av::ImageView picture_of(const SourceFrame& frame);
   [[nodiscard]] av::ImageView decode_jpeg(const SourceFrame& frame);
@@ -61,6 +63,7 @@ class Pipeline {
   bool ran_ = false;
   bool followed_ = false;  // not while only the first picture can tell the size
   std::optional<VideoDecoder> video_;
+  std::optional<av::StreamInspector> inspector_;
   av::JpegDecoder jpeg_;
   av::Image jpeg_picture_;
   SourceFrame marked_;  // the frame at hand with what its decoder said of it

@@ -25,7 +25,7 @@ class Footage(ToolTest):
         self.start("camcap", os.path.join(FOOTAGE, "vtest.avi"), "cam0", "--loop")
         self.assertEqual((self.wait_ring("cam0", 5)["width"], self.rings()["cam0"]["height"]), (768, 576))
         self.start("shmpub", "cam0", "--out", "cam0.mjpeg:mjpeg,q85")
-        self.wait_ring("cam0.mjpeg", 3)
+        self.wait_ring("cam0.mjpeg", 0)
         server = self.start("mjpegserve", "cam0.mjpeg", "--listen", "0")
         url = re.search(r"http://[\d.:]+", server.wait_line("http://")).group(0)
         result = self.run_tool("/usr/bin/ffmpeg", "-v", "error", "-f", "mpjpeg", "-i", url + "/stream", "-frames:v", "10",
