@@ -1,9 +1,5 @@
 #include "camcap.h"
 
-#include <grp.h>
-
-#include <optional>
-
 #include "app/options.h"
 #include "capture.h"
 #include "listing.h"
@@ -26,30 +22,12 @@ constexpr app::ToolInfo kInfo{
   throw Error(ExitCode::usage, "read options", option, reason, advice);
 }
 
-mode_t parse_mode(const std::string& text) {
-  const bool octal =
-      !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
-  const auto mode = octal ? static_cast<mode_t>(std::stoul(text, nullptr, 8)) : mode_t{0};
-  if (!octal || mode > 0777 || (mode & 0600) != 0600) {
-    misuse("--mode", "'" + text + "' is no access mode for a ring",
-           "write three octal digits that let the owner read and write, e.g. 0640");
-  }
-  return mode;
-}
-
-std::optional<gid_t> find_group(const std::string& name) {
-  if (name.empty()) return std::nullopt;
-  const ::group* entry = ::getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): before threads
-  if (entry == nullptr) misuse("--group", "'" + name + "' is no group of this system", "see 'getent group'");
-  return entry->gr_gid;
-}
-
 RingSpec ring_spec(const Options& options, const SourceSpec& source) {
   RingSpec spec;
   spec.name = options.ring;
   spec.frames = options.frames;
-  spec.mode = parse_mode(options.mode);
-  spec.group = find_group(options.group);
+  spec.mode = options.access.mode;
+  spec.group = options.access.group;
   spec.writer = "camcap " CAMRING_VERSION;
   spec.source = source.name;
   return spec;
@@ -71,8 +49,7 @@ void Camcap::options(CLI::App& cli) {
   app::add_rate(cli, "--fps", options_.fps, "Rate of the camera or the pattern");
   app::add_int(cli, "--count", options_.count, 1, INT64_MAX, "Stop after N frames");
   app::add_int(cli, "--frames", options_.frames, 2, 65536, "Frames that the ring holds at least");
-  cli.add_option("--mode", options_.mode, "Access mode of the ring [0640]")->type_name("OCTAL");
-  cli.add_option("--group", options_.group, "Group of the ring [video]")->type_name("NAME");
+  app::add_ring_access(cli, options_.access);
   cli.add_flag("--loop", options_.loop, "Begin a file again at its end");
   cli.add_flag("--fast", options_.fast, "Don't wait between the frames of a file or the pattern");
   cli.add_flag("--decode", options_.decode, "Decode also what could pass through");
@@ -98,8 +75,6 @@ void Camcap::check() {
     misuse("RING", "missing", "name the ring, e.g. camcap " + options_.source + " cam0");
   check_ring_name(options_.ring);
   (void)options_.codec();
-  (void)parse_mode(options_.mode);
-  (void)find_group(options_.group);
   if (options_.rtsp_transport != "tcp" && options_.rtsp_transport != "udp") {
     misuse("--rtsp-transport", "'" + options_.rtsp_transport + "' is no transport", "write tcp or udp");
   }

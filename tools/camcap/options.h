@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "app/ring_access.h"
 #include "base/units.h"
 #include "frame/format.h"
 
@@ -32,8 +33,7 @@ struct Options {
   std::optional<Rate> fps;
   std::uint64_t count = 0;   ///< frames to take; 0: no end
   std::uint32_t frames = 0;  ///< the ring's depth; 0: sensible for the format
-  std::string mode = "0640";
-  std::string group;
+  app::RingAccess access;
   bool loop = false, fast = false, decode = false;
   bool exit_on_device_error = false;
   std::string rtsp_transport = "tcp";

@@ -126,6 +126,8 @@ void Output::follow(const FrameFormat& source) {
     ring.name = spec_.name;
     ring.format = format;
     ring.frames = settings_.frames;
+    ring.mode = settings_.access.mode;
+    ring.group = settings_.access.group;
     ring.writer = "shmpub " CAMRING_VERSION;
     ring.source = settings_.source;
     writer_ = std::make_unique<RingWriter>(ring);

@@ -12,6 +12,7 @@
 
 #include "app/log.h"
 #include "app/metrics.h"
+#include "app/ring_access.h"
 #include "av/h264_order.h"
 #include "encoder.h"
 #include "output_spec.h"
@@ -34,6 +35,7 @@ inline constexpr std::size_t kOutputDrops = 3;
 struct OutputSettings {
   std::string source;            ///< for shmstat
   std::uint32_t frames = 0;      ///< frames that each ring holds at least; 0: as the format suggests
+  app::RingAccess access;        ///< of each ring
   bool on_demand = true;         ///< encode only while somebody reads
   std::string encoder = "auto";  ///< for H.264 and HEVC
   std::chrono::nanoseconds keyframe_interval{std::chrono::seconds(1)};  ///< for H.264 and HEVC

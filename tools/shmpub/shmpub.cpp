@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/options.h"
+#include "app/ring_access.h"
 #include "av/video_encoder.h"
 #include "pipe_source.h"
 #include "pipeline.h"
@@ -42,6 +43,7 @@ void Shmpub::options(CLI::App& cli) {
       ->type_name("SPEC")
       ->allow_extra_args(false);
   app::add_int(cli, "--frames", settings_.frames, 2, 65536, "Frames that each ring holds at least");
+  app::add_ring_access(cli, settings_.access);
   cli.add_flag("--on-demand,!--no-on-demand", settings_.on_demand,
                "Encode only while somebody reads (default)");
   cli.add_option("--encoder", settings_.encoder,

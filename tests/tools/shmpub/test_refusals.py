@@ -1,4 +1,5 @@
 """shmpub's command line: what is wrong is said in one line, with code 64."""
+import grp
 import os
 import unittest
 
@@ -25,6 +26,9 @@ class Refusals(ToolTest):
                 ("not a ring name", "cam0", "--out", "a/b:raw"),
                 ("not a ring name", "cam0", "--out", "..:raw"),
                 ("not a ring name", "../cam0", "--out", "x:raw"),
+                ("'999' is no access mode for a ring", "cam0", "--out", "x:raw", "--mode", "999"),
+                ("is no access mode for a ring", "cam0", "--out", "x:raw", "--mode", "0440"),
+                ("no group of this system", "cam0", "--out", "x:raw", "--group", "no-such-group"),
                 ("raw has no quality", "cam0", "--out", "x:raw,q5")):
             with self.subTest(args=args):
                 result = self.assert_fails(64, text, "shmpub", *args)
@@ -41,6 +45,14 @@ class Refusals(ToolTest):
         self.assertEqual((result.returncode, result.err), (0, ""))
         self.assert_fails(64, "x:mjpeg: another output has this name", "shmpub", "cam0",
                           env={"CAMRING_OUT": "x:raw x:mjpeg"})
+
+    def test_a_ring_can_be_for_its_owner_alone_and_its_group_can_be_chosen(self):
+        self.start("camcap", "test:", "cam0")
+        group = grp.getgrgid(os.getgid()).gr_name
+        self.start("shmpub", "cam0", "--out", "x:raw", "--mode", "0600", "--group", group)
+        self.wait_ring("x")
+        status = os.stat(os.path.join(self.dir, "camring.x"))
+        self.assertEqual((status.st_mode & 0o777, status.st_gid), (0o600, os.getgid()))
 
     @unittest.skipUnless(os.geteuid() == 0, "giving a ring to somebody else needs root")
     def test_a_source_that_may_not_be_read_is_77(self):
