@@ -28,9 +28,12 @@ bool Cursor::begin(std::int64_t now_ns) {
   if (!fresh() && latest->sequence > last_sequence_ + 1 && interval == 0 && reply_.events.skipped) {
     reply_.events.skipped(latest->sequence - last_sequence_ - 1);
   }
-  // From the plan, not from the frame, so that the mean rate is right; after a gap from the frame.
-  if (latest->counted && interval > 0)
-    due_ns_ = std::max(due_ns_ + interval, latest->capture_ns - interval / 2);
+  if (latest->counted && interval > 0) {
+    // From the plan, not from the frame, so that the mean rate is right. A new plan, at first and after a
+    // gap, has its times in the middle between frames that come at just this rate: no jitter drops one.
+    due_ns_ += interval;
+    if (due_ns_ < latest->capture_ns - interval / 2) due_ns_ = latest->capture_ns + interval / 2;
+  }
   last_sequence_ = latest->sequence;
   current_ = latest;
   offset_ = 0;
