@@ -1,23 +1,12 @@
 #include "media_input.h"
 
-#include <poll.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <string_view>
 
 #include "base/clock.h"
 #include "url.h"
 
 namespace camring::camcap {
 namespace {
-
-constexpr int kBufferBytes = 1 << 16;
-constexpr std::size_t kHeadBytes = 10;
-constexpr int kLookMs = 100;
 
 std::string format_name(const AVFormatContext& context) {
   return context.iformat ? context.iformat->name : "";
@@ -55,40 +44,34 @@ void options_for(const SourceSpec& spec, const Options& options, av::Dictionary&
 
 MediaInput::MediaInput(const SourceSpec& spec, const Options& options, const app::Stop& stop)
     : spec_(spec), stop_(stop) {
-  if (spec.kind == SourceKind::network) timeout_ns_ = options.timeout.count();
+  if (spec.kind != SourceKind::standard_input) {
+    open(options);
+    return;
+  }
+  pipe_ = std::make_unique<av::VideoPipe>(STDIN_FILENO, stop.fd(), "camcap - " + options.ring);
+  if (!pipe_->open()) throw Error(ExitCode::temporary, "read stdin", "", "stopped");
+  has_times_ = pipe_->has_times();
+}
+
+void MediaInput::open(const Options& options) {
+  if (spec_.kind == SourceKind::network) timeout_ns_ = options.timeout.count();
   av::Dictionary dictionary;
-  options_for(spec, options, dictionary);
-  std::string address = spec.address;
-  const AVInputFormat* only = nullptr;
-  AVFormatContext* context = nullptr;
-  const auto make_context = [&] {
-    context = avformat_alloc_context();
-    if (context == nullptr) throw std::bad_alloc();
-    context->interrupt_callback = {&MediaInput::interrupted, this};
-  };
-  if (spec.kind == SourceKind::standard_input) {
-    use_stdin();
-    const std::string name = stdin_format();
-    make_context();
-    context->pb = io_.get();
-    context->flags |= AVFMT_FLAG_NOBUFFER;
-    only = av_find_input_format(name.c_str());
-    dictionary.set("format_whitelist", name);
-    address = "pipe:0";
-  } else if (!options.credentials.empty()) {
+  options_for(spec_, options, dictionary);
+  std::string address = spec_.address;
+  if (!options.credentials.empty()) {
     address = with_credentials(address, read_credentials(options.credentials));
   }
-  if (context == nullptr) make_context();
+  AVFormatContext* context = avformat_alloc_context();
+  if (context == nullptr) throw std::bad_alloc();
+  context->interrupt_callback = {&MediaInput::interrupted, this};
   allow_time();
   // Frees the context when it fails.
-  const int opened = avformat_open_input(&context, address.c_str(), only, dictionary.address());
+  const int opened = avformat_open_input(&context, address.c_str(), nullptr, dictionary.address());
   if (opened < 0) open_failed(opened, spec_);
   context_.reset(context);
-  if (spec.kind != SourceKind::standard_input) {
-    allow_time();
-    const int found = avformat_find_stream_info(context, nullptr);
-    if (found < 0) open_failed(found, spec_);
-  }
+  allow_time();
+  const int found = avformat_find_stream_info(context, nullptr);
+  if (found < 0) open_failed(found, spec_);
   const int best = av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (best < 0) throw Error(ExitCode::data, "open source", spec_.name, "there is no video in it");
   stream_ = static_cast<unsigned>(best);
@@ -97,7 +80,7 @@ MediaInput::MediaInput(const SourceSpec& spec, const Options& options, const app
   }
   const std::string format = format_name(*context);
   recorded_ = format != "rtsp" && context->duration > 0;
-  has_times_ = spec.kind == SourceKind::file ||
+  has_times_ = spec_.kind == SourceKind::file ||
                (format != "mjpeg" && format != "mpjpeg" && format != "h264" && format != "hevc");
 }
 
@@ -112,58 +95,11 @@ int MediaInput::interrupted(void* self) {
   return input.stop_.requested() || monotonic_ns() > input.deadline_ns_ ? 1 : 0;
 }
 
-int MediaInput::read_pipe(std::uint8_t* buffer, int bytes) {
-  for (;;) {
-    std::array<pollfd, 2> waiting{{{STDIN_FILENO, POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
-    const int ready = ::poll(waiting.data(), waiting.size(), kLookMs);
-    if (stop_.requested()) return AVERROR_EXIT;
-    if (ready <= 0 || waiting[0].revents == 0) continue;
-    const ssize_t got = ::read(STDIN_FILENO, buffer, static_cast<std::size_t>(bytes));
-    if (got > 0) return static_cast<int>(got);
-    if (got == 0) return AVERROR_EOF;
-    if (errno != EINTR && errno != EAGAIN) return AVERROR(errno);
-  }
-}
-
-int MediaInput::read_stdin(void* self, std::uint8_t* buffer, int bytes) {
-  auto& input = *static_cast<MediaInput*>(self);
-  if (input.head_.empty()) return input.read_pipe(buffer, bytes);
-  const std::size_t count = std::min(input.head_.size(), static_cast<std::size_t>(bytes));
-  std::copy_n(input.head_.begin(), count, buffer);
-  input.head_.erase(input.head_.begin(), input.head_.begin() + static_cast<std::ptrdiff_t>(count));
-  return static_cast<int>(count);
-}
-
-void MediaInput::use_stdin() {
-  if (::isatty(STDIN_FILENO) == 1) {
-    throw Error(
-        ExitCode::usage, "read stdin", "", "it is a terminal",
-        "pipe y4m, MJPEG, H.264 or HEVC into it, e.g. ffmpeg -i IN -f yuv4mpegpipe - | camcap - cam0");
-  }
-  auto* buffer = static_cast<std::uint8_t*>(av_malloc(kBufferBytes));
-  if (buffer == nullptr) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &MediaInput::read_stdin, nullptr, nullptr));
-  if (!io_) throw std::bad_alloc();
-}
-
-std::string MediaInput::stdin_format() {
-  std::array<std::uint8_t, kHeadBytes> some{};
-  while (head_.size() < kHeadBytes) {
-    const int got = read_pipe(some.data(), static_cast<int>(kHeadBytes - head_.size()));
-    if (got <= 0) break;
-    head_.insert(head_.end(), some.begin(), some.begin() + got);
-  }
-  using namespace std::string_view_literals;
-  const std::string_view head(reinterpret_cast<const char*>(head_.data()), head_.size());
-  if (head.starts_with("YUV4MPEG2")) return "yuv4mpegpipe";
-  if (head.starts_with("\xff\xd8\xff"sv)) return "mjpeg";
-  if (head.starts_with("\0\0\1"sv) || head.starts_with("\0\0\0\1"sv)) return "h264,hevc";
-  if (stop_.requested()) return "yuv4mpegpipe";
-  throw Error(ExitCode::data, "read stdin", "", head.empty() ? "it is empty" : "no video that is known here",
-              "pipe y4m, MJPEG, H.264 or HEVC into it");
-}
-
 int MediaInput::read(AVPacket& packet) {
+  if (pipe_) {
+    const int result = pipe_->read(packet);
+    return stop_.requested() ? AVERROR_EXIT : result;
+  }
   for (;;) {
     allow_time();
     const int result = av_read_frame(context_.get(), &packet);

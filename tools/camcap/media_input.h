@@ -5,10 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "app/stop.h"
 #include "av/ffmpeg_ptr.h"
+#include "av/video_pipe.h"
 #include "options.h"
 
 namespace camring::camcap {
@@ -26,7 +26,9 @@ class MediaInput {
   /// stop, AVERROR(ETIMEDOUT) when a stream was silent for longer than --timeout.
   [[nodiscard]] int read(AVPacket& packet);
 
-  [[nodiscard]] const AVStream& stream() const noexcept { return *context_->streams[stream_]; }
+  [[nodiscard]] const AVStream& stream() const noexcept {
+    return pipe_ ? pipe_->stream() : *context_->streams[stream_];
+  }
   [[nodiscard]] Rate rate() const noexcept;
   /// A time in the stream's own base, in ns; unset for AV_NOPTS_VALUE.
   [[nodiscard]] std::optional<std::int64_t> time_ns(std::int64_t stamp) const noexcept;
@@ -37,18 +39,14 @@ class MediaInput {
 
  private:
   static int interrupted(void* self);
-  static int read_stdin(void* self, std::uint8_t* buffer, int bytes);
-  [[nodiscard]] int read_pipe(std::uint8_t* buffer, int bytes);
-  [[nodiscard]] std::string stdin_format();
-  void use_stdin();
+  void open(const Options& options);
   void allow_time() noexcept;
 
   SourceSpec spec_;
   const app::Stop& stop_;
   std::int64_t timeout_ns_ = 0, deadline_ns_ = 0;
-  std::vector<std::uint8_t> head_;  // of stdin, looked at before libavformat gets it
-  av::IoPtr io_;
-  av::InputPtr context_;  // uses io_: declared behind it, gone before it
+  std::unique_ptr<av::VideoPipe> pipe_;  // of stdin; else
+  av::InputPtr context_;
   unsigned stream_ = 0;
   bool has_times_ = true, recorded_ = false;
 };

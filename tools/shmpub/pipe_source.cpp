@@ -1,24 +1,11 @@
 #include "pipe_source.h"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <string_view>
-
 #include "app/log.h"
 #include "av/convert.h"
 #include "base/clock.h"
 
 namespace camring::shmpub {
 namespace {
-
-constexpr int kBufferBytes = 1 << 16;
-constexpr int kLookMs = 100;
-constexpr std::size_t kHeadBytes = 10;
-constexpr const char* kAdvice =
-    "pipe y4m, MJPEG, H.264 or HEVC into it, e.g. ffmpeg -i IN -f yuv4mpegpipe - | shmpub - …";
 
 Rate rate_of(const AVRational& rate) noexcept {
   if (rate.num <= 0 || rate.den <= 0) return {};
@@ -28,83 +15,12 @@ Rate rate_of(const AVRational& rate) noexcept {
 }  // namespace
 
 PipeSource::PipeSource(int fd, const app::Stop& stop, std::function<void()> waiting)
-    : fd_(fd), stop_(stop), waiting_(std::move(waiting)) {
-  if (::isatty(fd) == 1) throw Error(ExitCode::usage, "read stdin", "", "it is a terminal", kAdvice);
+    : stop_(stop), pipe_(fd, stop.fd(), "shmpub - …", std::move(waiting)) {
   app::log_debug("reading stdin");
 }
 
-// Never blocks past a stop.
-int PipeSource::read_pipe(std::uint8_t* buffer, int bytes) {
-  for (;;) {
-    std::array<pollfd, 2> fds{{{fd_, POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), kLookMs);
-    if (stop_.requested()) return AVERROR_EXIT;
-    waiting_();
-    if (ready <= 0 || fds[0].revents == 0) continue;
-    const ssize_t got = ::read(fd_, buffer, static_cast<std::size_t>(bytes));
-    if (got > 0) return static_cast<int>(got);
-    if (got == 0) return AVERROR_EOF;
-    if (errno != EINTR && errno != EAGAIN) return AVERROR(errno);
-  }
-}
-
-// libavformat's way to read: what was looked at first comes first.
-int PipeSource::read(void* self, std::uint8_t* buffer, int bytes) noexcept {
-  auto& pipe = *static_cast<PipeSource*>(self);
-  if (pipe.head_.empty()) return pipe.read_pipe(buffer, bytes);
-  const std::size_t count = std::min(pipe.head_.size(), static_cast<std::size_t>(bytes));
-  std::copy_n(pipe.head_.begin(), count, buffer);
-  pipe.head_.erase(pipe.head_.begin(), pipe.head_.begin() + static_cast<std::ptrdiff_t>(count));
-  return static_cast<int>(count);
-}
-
-// False on a stop.
-bool PipeSource::read_head() {
-  while (head_.size() < kHeadBytes) {
-    std::array<std::uint8_t, kHeadBytes> some{};
-    const int got = read_pipe(some.data(), static_cast<int>(kHeadBytes - head_.size()));
-    if (got == AVERROR_EXIT) return false;
-    if (got < 0) break;
-    head_.insert(head_.end(), some.begin(), some.begin() + got);
-  }
-  return true;
-}
-
-// Of JPEG images libavformat would take any stream for a list of files; the two video codecs it can tell
-// apart.
-const char* PipeSource::formats() const {
-  const std::string_view head(reinterpret_cast<const char*>(head_.data()), head_.size());
-  using namespace std::string_view_literals;
-  if (head.starts_with("YUV4MPEG2")) return "yuv4mpegpipe";
-  if (head.starts_with("\xff\xd8\xff"sv)) return "mjpeg";
-  if (head.starts_with("\0\0\1"sv) || head.starts_with("\0\0\0\1"sv)) return "h264,hevc";
-  throw Error(ExitCode::data, "read stdin", "", head.empty() ? "it is empty" : "no video that is known here",
-              kAdvice);
-}
-
-void PipeSource::open() {
-  if (!read_head()) return;
-  const std::string names = formats();
-  auto* buffer = static_cast<std::uint8_t*>(av_malloc(kBufferBytes));
-  if (buffer == nullptr) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, this, &PipeSource::read, nullptr, nullptr));
-  AVFormatContext* context = avformat_alloc_context();
-  if (!io_ || context == nullptr) throw std::bad_alloc();
-  context->pb = io_.get();
-  context->flags |= AVFMT_FLAG_NOBUFFER;
-  av::Dictionary options;
-  options.set("format_whitelist", names);
-  const AVInputFormat* only = av_find_input_format(names.c_str());  // none for a list: then it is found out
-  const int result = avformat_open_input(&context, "pipe:0", only, options.address());  // frees it on failure
-  if (result == AVERROR_EXIT) return;
-  if (result < 0) throw Error(ExitCode::data, "read stdin", "", "no video that is known here", kAdvice);
-  input_.reset(context);
-  format_ = stream_format();
-}
-
 FrameFormat PipeSource::stream_format() const {
-  if (input_->nb_streams == 0) throw Error(ExitCode::data, "read stdin", "", "no video in it", kAdvice);
-  const AVStream& stream = *input_->streams[0];
+  const AVStream& stream = pipe_.stream();
   const AVCodecParameters& coded = *stream.codecpar;
   const Codec codec = av::from_av(coded.codec_id);
   if (codec != Codec::raw) return coded_format(codec, {});
@@ -123,19 +39,21 @@ FrameFormat PipeSource::stream_format() const {
 // Elementary streams have no times of their own (libavformat makes 25 frames a second up): as they arrive.
 std::int64_t PipeSource::stream_time_ns(std::int64_t now) const noexcept {
   if (format_.compressed() || packet_->pts == AV_NOPTS_VALUE) return now;
-  return av_rescale_q(packet_->pts, input_->streams[0]->time_base, {1, 1'000'000'000});
+  return av_rescale_q(packet_->pts, pipe_.stream().time_base, {1, 1'000'000'000});
 }
 
 SourceEvent PipeSource::next(SourceFrame& frame, std::chrono::nanoseconds /*timeout*/) {
-  if (!input_) {
-    open();
-    return input_ ? SourceEvent::changed : SourceEvent::idle;
+  if (!opened_) {
+    if (!pipe_.open()) return SourceEvent::idle;
+    format_ = stream_format();
+    opened_ = true;
+    return SourceEvent::changed;
   }
   av_packet_unref(packet_.get());
-  const int result = av_read_frame(input_.get(), packet_.get());
+  const int result = pipe_.read(*packet_);
   if (result == AVERROR_EXIT || stop_.requested()) return SourceEvent::idle;
   if (result == AVERROR_EOF && count_ == 0) {
-    throw Error(ExitCode::data, "read stdin", "", "it ended before its first frame", kAdvice);
+    throw Error(ExitCode::data, "read stdin", "", "it ended before its first frame", pipe_.advice());
   }
   if (result == AVERROR_EOF) return SourceEvent::ended;
   if (result < 0) {

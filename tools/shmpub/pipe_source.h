@@ -3,10 +3,9 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
 #include "app/stop.h"
-#include "av/ffmpeg_ptr.h"
+#include "av/video_pipe.h"
 #include "source.h"
 
 namespace camring::shmpub {
@@ -29,20 +28,12 @@ class PipeSource final : public Source {
   [[nodiscard]] SourceLosses losses() const noexcept override { return losses_; }
 
  private:
-  static int read(void* self, std::uint8_t* buffer, int bytes) noexcept;
-  [[nodiscard]] int read_pipe(std::uint8_t* buffer, int bytes);
-  [[nodiscard]] bool read_head();
-  [[nodiscard]] const char* formats() const;
-  void open();
   [[nodiscard]] FrameFormat stream_format() const;
   [[nodiscard]] std::int64_t stream_time_ns(std::int64_t now) const noexcept;
 
-  int fd_;
   const app::Stop& stop_;
-  std::function<void()> waiting_;
-  std::vector<std::uint8_t> head_;  // the stream's first bytes, until libavformat has had them
-  av::IoPtr io_;
-  av::InputPtr input_;  // uses io_: declared behind it, gone before it
+  av::VideoPipe pipe_;
+  bool opened_ = false;
   av::PacketPtr packet_ = av::make_packet();
   FrameFormat format_;
   SourceLosses losses_;

@@ -69,9 +69,9 @@ class FromPipe(ToolTest):
         running = self.feed([b"".join(images)], "--out", "cam1:mjpeg", "--out", "small:raw,160x120", "--frames", "64")
         small = self.reader("small")
         running.wait_line("ring small")
-        frames = reader.take(19)  # the last comes with the end of the stream
-        self.assertEqual([frame.payload for frame in frames], images[:19])
-        self.assertEqual([rings.number_in(f.payload, 160, 120) for f in small.take(19)], list(range(19)))
+        frames = reader.take(20)  # the last as well, though the pipe stays open
+        self.assertEqual([frame.payload for frame in frames], images)
+        self.assertEqual([rings.number_in(f.payload, 160, 120) for f in small.take(20)], list(range(20)))
         self.assertEqual(reader.format.width, WIDTH)
         self.assertEqual(self.end(running), 0)
         self.assertIn("cam1 20 frames", running.stderr)
