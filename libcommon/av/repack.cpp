@@ -1,5 +1,6 @@
 #include "av/repack.h"
 
+#include <array>
 #include <cstring>
 
 namespace camring::av {
@@ -38,7 +39,63 @@ void join(const std::uint8_t* __restrict first, const std::uint8_t* __restrict s
   }
 }
 
+// out = (in - zero) * (1 + gain / 512) + offset, rounded and clamped: within one of exact for every number.
+struct Stretch {
+  std::int16_t zero, gain, offset;
+};
+constexpr std::int16_t gain(int to, int from) {
+  const int excess = 512 * (to - from);
+  return static_cast<std::int16_t>((excess + (excess < 0 ? -from : from) / 2) / from);
+}
+constexpr Stretch kLumaToFull{16, gain(255, 219), 0}, kLumaToLimited{0, gain(219, 255), 16};
+constexpr Stretch kChromaToFull{128, gain(255, 224), 128}, kChromaToLimited{128, gain(224, 255), 128};
+
+// Eight samples at a time. All of it fits into 16 bits, which every machine's vectors multiply.
+using Samples [[gnu::vector_size(8)]] = std::uint8_t;
+using Lanes [[gnu::vector_size(16)]] = std::int16_t;
+constexpr std::uint32_t kLanes = 8;
+
+void stretch_lanes(std::uint8_t* samples, const Lanes& zero, const Lanes& gain,
+                   const Lanes& offset) noexcept {
+  Samples some;
+  std::memcpy(&some, samples, kLanes);
+  const Lanes wide = __builtin_convertvector(some, Lanes) - zero;
+  const Lanes value = wide + ((wide * gain + 256) >> 9) + offset;
+  const Lanes low = value < 0 ? Lanes{} : value;
+  const Lanes clamped = low > 255 ? Lanes{} + 255 : low;
+  some = __builtin_convertvector(clamped, Samples);
+  std::memcpy(samples, &some, kLanes);
+}
+
+void stretch(std::uint8_t* samples, std::uint32_t count, const Stretch& by) noexcept {
+  const Lanes zero = Lanes{} + by.zero, gain = Lanes{} + by.gain, offset = Lanes{} + by.offset;
+  std::uint32_t x = 0;
+  for (; x + kLanes <= count; x += kLanes) stretch_lanes(samples + x, zero, gain, offset);
+  if (x == count) return;
+  std::array<std::uint8_t, kLanes> rest{};
+  std::memcpy(rest.data(), samples + x, count - x);
+  stretch_lanes(rest.data(), zero, gain, offset);
+  std::memcpy(samples + x, rest.data(), count - x);
+}
+
 }  // namespace
+
+bool can_change_range(PixelFormat pixels) noexcept {
+  return pixels == PixelFormat::i420 || pixels == PixelFormat::i422 || pixels == PixelFormat::i444 ||
+         pixels == PixelFormat::nv12;
+}
+
+void change_range(const ImageSpan& picture, bool to_full) noexcept {
+  const auto extents = plane_extents(picture.pixel_format, picture.size);
+  for (std::size_t plane = 0; plane < kMaxPlanes; ++plane) {
+    const Stretch& by =
+        plane == 0 ? (to_full ? kLumaToFull : kLumaToLimited) : (to_full ? kChromaToFull : kChromaToLimited);
+    for (std::uint32_t y = 0; y < extents[plane].rows; ++y) {
+      stretch(picture.data[plane] + std::ptrdiff_t{y} * picture.stride_bytes[plane], extents[plane].row_bytes,
+              by);
+    }
+  }
+}
 
 bool can_repack(PixelFormat from, PixelFormat to) noexcept {
   return (from == PixelFormat::nv12 && to == PixelFormat::i420) ||

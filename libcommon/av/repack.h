@@ -11,6 +11,11 @@ namespace camring::av {
 /// Both pictures of one size.
 void repack(const ImageView& from, const ImageSpan& to) noexcept;
 
+/// Whether change_range() knows the format.
+[[nodiscard]] bool can_change_range(PixelFormat pixels) noexcept;
+/// From limited to full range, or the reverse, in place (ITU-T H.273, equations 20 to 31).
+void change_range(const ImageSpan& picture, bool to_full) noexcept;
+
 /// The size with odd sides rounded up.
 [[nodiscard]] constexpr Size even(Size size) noexcept {
   return {size.width + size.width % 2, size.height + size.height % 2};

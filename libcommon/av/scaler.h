@@ -11,17 +11,17 @@ struct SwsContext;
 
 namespace camring::av {
 
-/// Scales through libswscale. Keeps the prepared filters of its last use, so have one for each conversion
-/// that repeats. One thread at a time.
+/// Scales through libswscale, and through libyuv where a picture is halved. Keeps the prepared filters of its
+/// last use, so have one for each conversion that repeats. One thread at a time.
 class Scaler {
  public:
   /// The filter used where the size changes.
   enum class Filter {
-    bilinear,  ///< averages over the area when shrinking; the cheapest that neither aliases nor blurs visibly
-    bicubic,   ///< sharper, about one and a half times the cost
+    area,     ///< averages over the area when shrinking; the cheapest that neither aliases nor blurs visibly
+    bicubic,  ///< sharper, at two to three times the cost
   };
 
-  explicit Scaler(Filter filter = Filter::bilinear) noexcept : filter_(filter) {}
+  explicit Scaler(Filter filter = Filter::area) noexcept : filter_(filter) {}
 
   /// Fills `to` from `from`: any of our pixel formats and sizes, odd ones included. A matrix that either side
   /// leaves unspecified is taken for the other's (for RGB: BT.601, as JPEG and V4L2's cameras have it).

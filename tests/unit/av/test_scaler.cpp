@@ -216,3 +216,54 @@ TEST_CASE("scaler: a change of the source between calls is followed") {
     CHECK(has_luma(target.view(), 99, 1));
   }
 }
+
+TEST_CASE("scaler: a change of range is right for every number") {
+  const auto exact = [](double value) { return std::clamp(std::round(value), 0.0, 255.0); };
+  for (const bool to_full : {true, false}) {
+    Image from, to;
+    from.reshape(PixelFormat::i444, {256, 3}, {static_cast<std::uint8_t>(to_full ? 1 : 2), 2, 2, 2});
+    to.reshape(PixelFormat::i444, {256, 3}, {static_cast<std::uint8_t>(to_full ? 2 : 1), 2, 2, 2});
+    std::vector<std::uint8_t> all(256);
+    for (std::size_t i = 0; i < 256; ++i) all[i] = static_cast<std::uint8_t>(i);
+    test::fill(from.span(), {all, all, all});
+    Scaler scaler;
+    REQUIRE(scaler.scale(from.view(), to.span()));
+    for (int i = 0; i < 256; ++i) {
+      CAPTURE(to_full, i);
+      const double luma = to_full ? (i - 16) * 255 / 219.0 : i * 219 / 255.0 + 16;
+      const double chroma = to_full ? (i - 128) * 255 / 224.0 + 128 : (i - 128) * 224 / 255.0 + 128;
+      CHECK(std::abs(to.view().data[0][i] - exact(luma)) <= 1);
+      CHECK(std::abs(to.view().data[1][i] - exact(chroma)) <= 1);
+    }
+    CHECK(to.view().data[0][to_full ? 16 : 0] == (to_full ? 0 : 16));
+    CHECK(to.view().data[0][to_full ? 235 : 255] == (to_full ? 255 : 235));
+    CHECK(to.view().data[1][128] == 128);
+  }
+}
+
+TEST_CASE("scaler: halves are averages of four, in planes and in pairs") {
+  for (const PixelFormat pixels : {PixelFormat::i420, PixelFormat::nv12, PixelFormat::gray8}) {
+    Image from, to;
+    from.reshape(pixels, {64, 32}, {});
+    to.reshape(pixels, {32, 16}, {});
+    test::waves(from.span());
+    Scaler scaler;
+    REQUIRE(scaler.scale(from.view(), to.span()));
+    const std::size_t step = 1;
+    for (std::uint32_t y = 0; y < 16; ++y) {
+      for (std::uint32_t x = 0; x < 32; ++x) {
+        const std::uint8_t* top =
+            from.view().data[0] + std::ptrdiff_t{2 * y} * from.view().stride_bytes[0] + 2 * x * step;
+        const std::uint8_t* below = top + from.view().stride_bytes[0];
+        const int mean = (top[0] + top[1] + below[0] + below[1] + 2) / 4;
+        CAPTURE(pixels, x, y);
+        CHECK(std::abs(to.view().data[0][std::ptrdiff_t{y} * to.view().stride_bytes[0] + x] - mean) <= 1);
+      }
+    }
+    if (pixels != PixelFormat::nv12) continue;
+    const std::uint8_t* first = from.view().data[1];
+    const std::uint8_t* second = first + from.view().stride_bytes[1];
+    CHECK(std::abs(to.view().data[1][0] - (first[0] + first[2] + second[0] + second[2] + 2) / 4) <= 1);
+    CHECK(std::abs(to.view().data[1][1] - (first[1] + first[3] + second[1] + second[3] + 2) / 4) <= 1);
+  }
+}
