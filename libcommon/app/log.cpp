@@ -101,12 +101,9 @@ void log(LogLevel level, std::string_view message) {
 void RepeatingFault::report(std::string_view message) {
   count_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
-  if (text_ == message) {
-    ++repeats_;
-    return;
-  }
+  if (text_ == message) return;
+  if (text_.empty()) since_ns_ = monotonic_ns();
   text_ = message;
-  repeats_ = 1;
   log(level_, message);
 }
 
@@ -114,10 +111,9 @@ void RepeatingFault::clear(std::string_view message) {
   const std::lock_guard lock(mutex_);
   if (text_.empty()) return;
   text_.clear();
-  log(LogLevel::info, repeats_ > 1
-                          ? std::string(message) + " (reported " + std::to_string(repeats_) + " times before)"
-                          : std::string(message));
-  repeats_ = 0;
+  const std::int64_t seconds = (monotonic_ns() - since_ns_) / 1'000'000'000;
+  log(LogLevel::info, seconds > 0 ? std::string(message) + ", after " + std::to_string(seconds) + " s"
+                                  : std::string(message));
 }
 
 }  // namespace camring::app

@@ -26,8 +26,9 @@ inline void log_warning(std::string_view message) { log(LogLevel::warning, messa
 inline void log_info(std::string_view message) { log(LogLevel::info, message); }
 inline void log_debug(std::string_view message) { log(LogLevel::debug, message); }
 
-/// A condition that may repeat: the first report is logged, further ones with the same text are only counted,
-/// and clear() logs that it is over and how often it happened. From any thread.
+/// A condition that lasts or repeats: the first report is logged, further ones with the same text are only
+/// counted (they may be looks at the same fault), and clear() logs that it is over and how long it was there.
+/// From any thread.
 class RepeatingFault {
  public:
   explicit RepeatingFault(LogLevel level = LogLevel::warning) : level_(level) {}
@@ -39,7 +40,7 @@ class RepeatingFault {
   LogLevel level_;
   std::mutex mutex_;
   std::string text_;
-  std::uint64_t repeats_ = 0;
+  std::int64_t since_ns_ = 0;  // CLOCK_MONOTONIC; of the first report since the last clear
   std::atomic<std::uint64_t> count_{0};
 };
 

@@ -227,7 +227,7 @@ bool Feed::take_frame(RingReader& reader, const FrameView& view) {
     if (state_.size.width == 0 || state_.frames % 64 == 1) state_.size = jpeg_size(*body);
   }
   source_up_.set(view.info.placeholder() ? 0 : 1);
-  fault_.clear("ring " + name_ + " gives pictures again");
+  fault_.clear("ring " + name_ + " gives pictures");
 
   Snapshot snapshot{body, view.info.capture_ns, view.info.publish_ns, reader.wall_offset_ns()};
   auto chunk = std::make_shared<net::Chunk>();
