@@ -52,7 +52,7 @@ void Shmcat::options(CLI::App& cli) {
            try {
              if (!text.empty()) wait_time_ = parse_duration(text);
            } catch (const std::invalid_argument& error) {
-             throw CLI::ValidationError("--wait", error.what());
+             not_a_time_ = {text, error.what()};  // 'shmcat --wait cam0': the ring
            }
          },
          "Wait for a ring that is not there yet, at most TIME [for ever]")
@@ -65,6 +65,10 @@ void Shmcat::options(CLI::App& cli) {
 }
 
 void Shmcat::check() {
+  if (!not_a_time_.first.empty()) {
+    if (!ring_.empty()) throw Error(ExitCode::usage, "read options", "--wait", not_a_time_.second);
+    ring_ = not_a_time_.first;
+  }
   if (ring_.empty()) {
     throw Error(ExitCode::usage, "read options", "", "no ring named",
                 "e.g. 'shmcat cam0'; 'shmstat' lists rings");

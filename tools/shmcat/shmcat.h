@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "app/tool.h"
 #include "container.h"
@@ -31,6 +32,7 @@ class Shmcat final : public app::Tool {
   std::string ring_, format_, snapshot_, start_ = "newest";
   ContainerKind kind_ = ContainerKind::natural;
   std::uint64_t frames_ = 0;
+  std::pair<std::string, std::string> not_a_time_;  // what stood behind --wait, and why it is none
   bool wait_ = false, until_end_ = false;
   std::chrono::nanoseconds wait_time_{0};
   std::optional<std::chrono::nanoseconds> wait_fresh_;

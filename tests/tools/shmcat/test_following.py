@@ -92,6 +92,13 @@ class Following(FeedTest):
         self.assertEqual(cat.wait(), 0, cat.stderr)
         self.assertEqual(os.path.getsize(path), len(image))
 
+    def test_a_ring_named_behind_wait_is_the_ring(self):
+        with open(os.path.join(self.tmp, "out"), "wb") as out:
+            cat = self.start("shmcat", "--frames", 1, "--wait", "cam0", stdout=out)
+        cat.wait_orderly()
+        self.start("camcap", "test:", "cam0", "--size", "320x240")
+        self.assertEqual(cat.wait(), 0, cat.stderr)
+
     def test_waiting_for_a_ring_ends_with_a_signal(self):
         cat, _ = self.cat_to_file("--wait", "-v")
         wait_for("its signal handling", lambda: signal.SIGTERM in blocked_signals(cat.pid))
