@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -68,8 +69,10 @@ void Shmstat::print(const std::vector<RingStatus>& rings, bool redraw) const {
     out += rings.empty() ? "no rings in " + ring_directory() + "; camcap makes one: camcap test: cam0\n"
                          : table(rings);
   }
-  std::fputs(out.c_str(), stdout);
-  std::fflush(stdout);
+  // A reader that has gone is no fault; a disk that is full is.
+  if ((std::fputs(out.c_str(), stdout) < 0 || std::fflush(stdout) != 0) && errno != EPIPE) {
+    throw Error(ExitCode::system, "write", "stdout", errno_text(errno));
+  }
 }
 
 ExitCode Shmstat::remove() const {

@@ -214,6 +214,13 @@ class Shmstat(ToolTest):
         wait_for("live again", lambda: state() == "live")
         self.assertEqual(watch.stop(), 0)
 
+    def test_a_full_disk_is_code_71(self):
+        self.camera()
+        with open("/dev/full", "w") as full:
+            running = self.start("shmstat", stdout=full)
+        self.assertEqual(running.wait(), 71)
+        self.assertIn("No space left", running.stderr)
+
     def test_watch_ends_quietly_when_its_reader_goes(self):
         self.camera()
         watch = self.start("shmstat", "--watch", "--interval", "50ms")
