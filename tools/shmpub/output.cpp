@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -34,6 +35,40 @@ Colour raw_colour(PixelFormat pixels, const FrameFormat& source) {
   return colour;
 }
 
+// What is given up first costs least: a third of the frames, half of them, detail, size.
+struct Level {
+  double rate, bitrate;
+  int quality;  // added to JPEG's
+  double size;
+  const char* text;
+};
+constexpr std::array<Level, 7> kLevels{{
+    {1, 1, 0, 1, "as ordered"},
+    {2.0 / 3, 1, 0, 1, "two thirds of the rate"},
+    {0.5, 1, 0, 1, "half the rate"},
+    {0.5, 0.6, -15, 1, "half the rate, less detail"},
+    {0.5, 0.4, -30, 1, "half the rate, little detail"},
+    {0.5, 0.3, -30, 0.75, "half the rate, three quarters of the size"},
+    {0.5, 0.2, -30, 0.5, "half the rate, half the size"},
+}};
+constexpr std::array<Level, 3> kRateLevels{{
+    {1, 1, 0, 1, "as ordered"},
+    {0.5, 1, 0, 1, "half the rate"},
+    {0.25, 1, 0, 1, "a quarter of the rate"},
+}};
+constexpr Rate kUsualRate{30, 1};
+constexpr std::uint32_t kSmallest = 64;
+constexpr int kLowestQuality = 20;
+constexpr int kUsualQuality = 80;
+
+Rate scaled(Rate rate, double by) {
+  return {static_cast<std::uint32_t>(std::lround(rate.num * by * 60)), rate.den * 60};
+}
+std::uint32_t scaled_side(std::uint32_t side, double by) {
+  const auto even = static_cast<std::uint32_t>(side * by / 2) * 2;
+  return std::max(std::min(side, kSmallest), even);
+}
+
 }  // namespace
 
 const char* to_string(OutputDrop drop) noexcept {
@@ -42,13 +77,16 @@ const char* to_string(OutputDrop drop) noexcept {
 }
 
 Output::Output(OutputSpec spec, const OutputSettings& settings, app::Metrics& metrics)
-    : spec_(std::move(spec)),
+    : ordered_(std::move(spec)),
+      spec_(ordered_),
       settings_(settings),
       reducer_(spec_.rate),
       frames_total_(metrics.counter("frames_total", "Frames put into the ring.", {{"ring", spec_.name}})),
       keyframes_total_(
           metrics.counter("keyframes_total", "Keyframes put into the ring.", {{"ring", spec_.name}})),
       bytes_total_(metrics.counter("bytes_total", "Payload put into the ring.", {{"ring", spec_.name}})),
+      level_gauge_(metrics.gauge("quality_level", "Steps of dynamic quality below what was ordered.",
+                                 {{"ring", spec_.name}})),
       encode_seconds_(
           metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "encode"}})) {
   for (std::size_t i = 0; i < kOutputDrops; ++i) {
@@ -86,7 +124,7 @@ EncoderOrder Output::encoder_order(const FrameFormat& source) const {
 }
 
 FrameFormat Output::target(const FrameFormat& source) const {
-  const Rate rate = lower_rate(spec_.rate, source.rate);
+  const Rate rate = lower_rate(ordered_.rate, source.rate);  // a level is no new format
   if (way_ == Way::bytes) {
     FrameFormat same = source;
     same.rate = rate;
@@ -109,16 +147,79 @@ FrameFormat Output::target(const FrameFormat& source) const {
   return raw;
 }
 
+// What was ordered, at this level.
+OutputSpec Output::effective(const FrameFormat& source) const {
+  OutputSpec spec = ordered_;
+  if (level_ == 0) return spec;
+  const Level& level = spec.codec == Codec::raw || way_ == Way::bytes
+                           ? kRateLevels[static_cast<std::size_t>(std::min(level_, max_level()))]
+                           : kLevels[static_cast<std::size_t>(std::min(level_, max_level()))];
+  const Rate rate = lower_rate(ordered_.rate, source.rate);
+  spec.rate = scaled(rate.num != 0 ? rate : kUsualRate, level.rate);
+  if (way_ != Way::encoded) return spec;
+  const Size size = ordered_.size.value_or(source.size);
+  if (level.size < 1)
+    spec.size = Size{scaled_side(size.width, level.size), scaled_side(size.height, level.size)};
+  if (is_video(spec.codec)) {
+    const auto bits = static_cast<double>(ordered_.bitrate.value_or(usual_bitrate(size, rate)));
+    spec.bitrate = static_cast<std::uint64_t>(bits * level.bitrate);
+  } else {
+    spec.quality = std::max(std::min(ordered_.quality.value_or(kUsualQuality), kLowestQuality),
+                            ordered_.quality.value_or(kUsualQuality) + level.quality);
+  }
+  return spec;
+}
+
+int Output::max_level() const noexcept {
+  if (way_ == Way::encoded) return static_cast<int>(kLevels.size()) - 1;
+  // Frames of video depend on each other: none can be left out of what is passed on.
+  if (way_ == Way::bytes && is_video(ordered_.codec)) return 0;
+  return static_cast<int>(kRateLevels.size()) - 1;
+}
+
+const char* Output::level_text() const noexcept {
+  return way_ == Way::encoded ? kLevels[static_cast<std::size_t>(level_)].text
+                              : kRateLevels[static_cast<std::size_t>(level_)].text;
+}
+
+void Output::set_level(int level) {
+  level = std::clamp(level, 0, max_level());
+  if (level == level_) return;
+  level_ = level;
+  level_gauge_.set(level);
+  const OutputSpec before = spec_;
+  spec_ = effective(source_);
+  reducer_.want(spec_.rate);
+  if (spec_.size != before.size || spec_.bitrate != before.bitrate || spec_.quality != before.quality)
+    apply();
+}
+
+std::vector<Consumer> Output::consumers() const {
+  return writer_ ? writer_->consumers() : std::vector<Consumer>{};
+}
+
 void Output::follow(const FrameFormat& source) {
+  source_ = source;
+  spec_ = ordered_;
   const bool same_bytes = untouched(source);
   way_ = same_bytes ? Way::bytes : spec_.codec == Codec::raw ? Way::raw : Way::encoded;
+  level_ = std::min(level_, max_level());
+  level_gauge_.set(level_);
+  spec_ = effective(source);
+  reducer_.want(spec_.rate);
+  reducer_.restart(source.rate);
+  pending_flags_ |= frame_flag::discontinuity;
+  apply();
+}
+
+// The encoder and the ring for the source and the level at hand.
+void Output::apply() {
+  const FrameFormat& source = source_;
   repair_.reset();
   if (way_ == Way::bytes && source.codec == Codec::h264) repair_.emplace();
   encoder_ = way_ == Way::encoded ? make_encoder(encoder_order(source)) : nullptr;
   carried_.clear();
   force_keyframe_ = true;
-  reducer_.restart(source.rate);
-  pending_flags_ |= frame_flag::discontinuity;
 
   const FrameFormat format = target(source);
   if (!writer_) {
@@ -138,7 +239,7 @@ void Output::follow(const FrameFormat& source) {
     return;
   }
   app::log_info("ring " + spec_.name + ": " + describe(format) + " from " + settings_.source +
-                (same_bytes ? ", its bytes untouched" : ""));
+                (way_ == Way::bytes ? ", its bytes untouched" : ""));
 }
 
 void Output::adopt_extradata(std::vector<std::uint8_t> extradata) {
@@ -177,7 +278,8 @@ PictureWish Output::wish(const av::ImageView& picture) const noexcept {
 
 CommitInfo Output::commit_info(const SourceFrame& frame, bool keyframe) noexcept {
   CommitInfo info;
-  info.flags = (frame.info.flags & kCarriedFlags) | pending_flags_ | (keyframe ? frame_flag::keyframe : 0u);
+  info.flags = (frame.info.flags & kCarriedFlags) | pending_flags_ | (keyframe ? frame_flag::keyframe : 0u) |
+               (level_ > 0 ? frame_flag::degraded : 0u);
   info.capture_ns = frame.info.capture_ns;
   info.source_number = frame.info.source_number;
   info.source_capture_ns = frame.info.source_capture_ns;
@@ -254,6 +356,7 @@ bool Output::push(const av::ImageView& picture, const SourceFrame& frame) {
   if (carried_.size() > kMaxCarried) carried_.pop_front();
   pending_flags_ = 0;
   const bool taken = encoder_->push(picture, key, keyframe_due(frame));
+  busy_ns_ += monotonic_ns() - start;
   encode_seconds_.observe(seconds_since(start));
   if (!taken) drop(OutputDrop::encoder, frame);
   if (encoder_->began_anew()) lose_carried();

@@ -2,6 +2,7 @@
 // its readers how the source does.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "app/log.h"
 #include "app/metrics.h"
@@ -66,6 +68,18 @@ class Output {
   /// discontinuity.
   /// @throws Error as RingWriter and make_encoder do.
   void follow(const FrameFormat& source);
+
+  /// Cheaper (dynamic quality): 0 is as ordered, each level costs less than the one before: fewer frames,
+  /// then coarser ones, then smaller ones. Frames carry the flag degraded above 0. @throws Error as follow()
+  /// does.
+  void set_level(int level);
+  [[nodiscard]] int level() const noexcept { return level_; }
+  [[nodiscard]] int max_level() const noexcept;
+  [[nodiscard]] const char* level_text() const noexcept;  ///< what the level means, for people
+  [[nodiscard]] bool raw() const noexcept { return spec_.codec == Codec::raw; }
+  /// Seconds spent on encoding, and the totals that consumers reported. Any thread.
+  [[nodiscard]] double busy_seconds() const noexcept { return static_cast<double>(busy_ns_.load()) * 1e-9; }
+  [[nodiscard]] std::vector<Consumer> consumers() const;
   [[nodiscard]] bool ready() const noexcept { return writer_ != nullptr; }
   [[nodiscard]] Size size() const noexcept { return writer_->format().size; }
   [[nodiscard]] Way way() const noexcept { return way_; }
@@ -112,6 +126,8 @@ class Output {
     CommitInfo info;
     std::string metadata;
   };
+  [[nodiscard]] OutputSpec effective(const FrameFormat& source) const;
+  void apply();
   [[nodiscard]] bool untouched(const FrameFormat& source) const noexcept;
   [[nodiscard]] EncoderOrder encoder_order(const FrameFormat& source) const;
   [[nodiscard]] FrameFormat target(const FrameFormat& source) const;
@@ -125,8 +141,11 @@ class Output {
   [[nodiscard]] CommitInfo commit_info(const SourceFrame& frame, bool keyframe) noexcept;
   void counted() noexcept;
 
-  OutputSpec spec_;
+  const OutputSpec ordered_;
+  OutputSpec spec_;  // what was ordered, as dynamic quality leaves it
   OutputSettings settings_;
+  FrameFormat source_;
+  int level_ = 0;
   Way way_ = Way::encoded;
   RateReducer reducer_;
   std::unique_ptr<Encoder> encoder_;
@@ -140,7 +159,9 @@ class Output {
   std::int64_t next_key_ = 0;
   std::deque<Carried> carried_;
   app::Counter &frames_total_, &keyframes_total_, &bytes_total_;
+  app::Gauge& level_gauge_;
   app::Histogram& encode_seconds_;
+  std::atomic<std::int64_t> busy_ns_{0};
   std::array<app::Counter*, kOutputDrops> dropped_total_{};
   app::RepeatingFault too_large_;
 };

@@ -31,6 +31,7 @@ void PictureNode::add(Output& output, EncodeJob& encoding) {
 bool PictureNode::make(const av::ImageSpan& target) {
   const std::int64_t start = monotonic_ns();
   const bool made = scaler_.scale(step_->picture, target) && step_->source->still_valid(*step_->frame);
+  if (made) step_->overlay->draw(target, step_->frame->info.capture_ns);
   step_->scale_seconds->observe(static_cast<double>(monotonic_ns() - start) * 1e-9);
   return made;
 }
@@ -67,7 +68,7 @@ void PictureNode::run() {
   bool in_place = false;
   if (!picture) {
     const av::ImageSpan same{wish_.pixels, wish_.size, wish_.colour, {}, {}};
-    in_place = av::Scaler::copies(step_->picture, same);
+    in_place = !*step_->overlay && av::Scaler::copies(step_->picture, same);
     if (in_place) {
       picture = step_->picture;
     } else {

@@ -7,6 +7,7 @@
 #include "av/image.h"
 #include "av/scaler.h"
 #include "output.h"
+#include "overlay.h"
 #include "workers.h"
 
 namespace camring::shmpub {
@@ -17,6 +18,7 @@ struct Step {
   const SourceFrame* frame = nullptr;
   av::ImageView picture;  ///< decoded, or in place in the source's ring
   Workers* workers = nullptr;
+  const Overlay* overlay = nullptr;  ///< drawn into every picture that is made
   app::Histogram* scale_seconds = nullptr;
 };
 

@@ -22,14 +22,15 @@ bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Co
 }  // namespace
 
 const char* to_string(SourceDrop drop) noexcept {
-  static constexpr std::array<const char*, kSourceDrops> kNames{"behind", "overwritten", "corrupt",
-                                                                "truncated", "unsupported"};
+  static constexpr std::array<const char*, kSourceDrops> kNames{"behind",    "overwritten", "corrupt",
+                                                                "truncated", "unsupported", "same"};
   return kNames[static_cast<std::size_t>(drop)];
 }
 
 Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::string& source,
-                   app::Metrics& metrics)
+                   app::Metrics& metrics, PipelineOptions options)
     : outputs_(std::move(outputs)),
+      options_(std::move(options)),
       damaged_total_(metrics.counter("frames_damaged_total",
                                      "Frames of the source that break their standard but were used.",
                                      {{"ring", source}})),
@@ -37,6 +38,7 @@ Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::stri
           metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "decode"}})),
       workers_(helpers(outputs_.size())) {
   step_.workers = &workers_;
+  step_.overlay = &options_.overlay;
   step_.scale_seconds =
       &metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "scale"}});
   for (std::size_t i = 0; i < kSourceDrops; ++i) {
@@ -56,6 +58,7 @@ void Pipeline::follow(const FrameFormat& format) {
   }
   format_ = format;
   nodes_.clear();
+  before_.clear();
   followed_ = format.size.width != 0 && format.size.height != 0;
   if (!followed_) return;
   for (const auto& output : outputs_) output->follow(format_);
@@ -74,7 +77,29 @@ bool Pipeline::adopt(Size size) {
 
 void Pipeline::process(Source& source, const SourceFrame& frame) {
   if (format_.codec == Codec::none) return;
+  const std::int64_t start = monotonic_ns();
+  run(source, frame);
+  busy_ns_ += monotonic_ns() - start;
+  ++frames_;
+}
+
+// A camera that repeats its last picture while it waits for light, a screen that nobody touches.
+bool Pipeline::same_as_before(const Source& source, const SourceFrame& frame) {
+  if (options_.drop_same == 0) return false;
+  const bool same = before_.size() == frame.payload.size() &&
+                    std::equal(before_.begin(), before_.end(), frame.payload.begin());
+  if (same && same_ < options_.drop_same && source.still_valid(frame)) {
+    ++same_;
+    return true;
+  }
+  same_ = 0;
+  if (!same) before_.assign(frame.payload.begin(), frame.payload.end());
+  return false;
+}
+
+void Pipeline::run(Source& source, const SourceFrame& frame) {
   if (video_) return process_video(source, frame);
+  if (same_as_before(source, frame)) return drop(SourceDrop::same);
   if (format_.codec == Codec::mjpeg && !av::jpeg_is_whole(frame.payload)) return drop(SourceDrop::truncated);
   if (!followed_ && (!decode_jpeg(frame) || !adopt(jpeg_.full_size()))) return;
   step(source, frame, {});

@@ -10,6 +10,7 @@
 #include "av/bitstream.h"
 #include "av/jpeg.h"
 #include "output.h"
+#include "overlay.h"
 #include "picture_node.h"
 #include "source.h"
 #include "video_decoder.h"
@@ -18,15 +19,22 @@
 namespace camring::shmpub {
 
 /// Why a frame of the source gave no picture. A closed set: these are metric labels.
-enum class SourceDrop { behind, overwritten, corrupt, truncated, unsupported };
-inline constexpr std::size_t kSourceDrops = 5;
+enum class SourceDrop { behind, overwritten, corrupt, truncated, unsupported, same };
+inline constexpr std::size_t kSourceDrops = 6;
 [[nodiscard]] const char* to_string(SourceDrop drop) noexcept;
+
+/// What happens to pictures on their way, for all outputs.
+struct PipelineOptions {
+  Overlay overlay;
+  unsigned drop_same = 0;  ///< frames equal to the one before that are left out in a row; 0: none are
+};
 
 /// One thread.
 class Pipeline {
  public:
   /// @param source  the source's name, a metric label
-  Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::string& source, app::Metrics& metrics);
+  Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::string& source, app::Metrics& metrics,
+           PipelineOptions options = {});
 
   /// The source has another format or began anew: outputs follow. @throws Error as RingWriter does.
   void follow(const FrameFormat& format);
@@ -42,11 +50,17 @@ class Pipeline {
   void beat() noexcept;
   void set_signal(bool present) noexcept;
   [[nodiscard]] const std::vector<std::unique_ptr<Output>>& outputs() const noexcept { return outputs_; }
+  /// Seconds spent on frames, and how many came, since the start.
+  [[nodiscard]] double busy_seconds() const noexcept { return static_cast<double>(busy_ns_) * 1e-9; }
+  [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
+  [[nodiscard]] const FrameFormat& format() const noexcept { return format_; }
   [[nodiscard]] std::uint64_t source_drops() const noexcept;
   [[nodiscard]] std::uint64_t source_drops(SourceDrop reason) const noexcept;
 
  private:
   [[nodiscard]] bool adopt(Size size);
+  [[nodiscard]] bool same_as_before(const Source& source, const SourceFrame& frame);
+  void run(Source& source, const SourceFrame& frame);
   void process_video(Source& source, const SourceFrame& frame);
   void pass_on(Output& output, Source& source, const SourceFrame& frame);
   void step(Source& source, const SourceFrame& frame, const av::ImageView& decoded);
@@ -60,6 +74,11 @@ class Pipeline {
   std::vector<std::unique_ptr<Output>> outputs_;
   std::vector<std::unique_ptr<EncodeJob>> encodings_;  // one for each output
   FrameFormat format_;
+  PipelineOptions options_;
+  std::vector<std::uint8_t> before_;  // the payload that was used last, with drop_same
+  unsigned same_ = 0;
+  std::int64_t busy_ns_ = 0;
+  std::uint64_t frames_ = 0;
   bool ran_ = false;
   bool followed_ = false;  // not while only the first picture can tell the size
   std::optional<VideoDecoder> video_;

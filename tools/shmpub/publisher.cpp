@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -13,12 +14,15 @@ constexpr std::int64_t kReportEvery = 5'000'000'000;
 
 }  // namespace
 
-Publisher::Publisher(Pipeline& pipeline, std::string name, app::Context& context)
+Publisher::Publisher(Pipeline& pipeline, std::string name, app::Context& context, bool adaptive)
     : pipeline_(pipeline),
       name_(std::move(name)),
       context_(context),
       source_up_(context.metrics.gauge("source_up", "1 while the source gives frames.", {{"ring", name_}})),
-      frames_at_report_(pipeline.outputs().size()) {}
+      totals_(pipeline.outputs().size()),
+      frames_at_report_(pipeline.outputs().size()) {
+  if (adaptive) governor_.emplace();
+}
 
 void Publisher::run(Source& source) {
   SourceFrame frame;
@@ -62,8 +66,57 @@ void Publisher::tick() {
   if (pipeline_.running()) context_.notify.ready();
   context_.notify.alive();
   const std::int64_t now = monotonic_ns();
+  if (governor_) govern(now);
   if (reported_ns_ == 0) reported_ns_ = now;
   if (now - reported_ns_ >= kReportEvery) report(now);
+}
+
+void Publisher::govern(std::int64_t now) {
+  if (governed_ns_ != 0 && now - governed_ns_ < std::chrono::nanoseconds(Governor::kInterval).count()) return;
+  const double seconds = static_cast<double>(now - governed_ns_) * 1e-9;
+  const bool first = std::exchange(governed_ns_, now) == 0;
+  MachineLoad machine;
+  const double busy = pipeline_.busy_seconds();
+  machine.busy_share = (busy - std::exchange(busy_total_, busy)) / seconds;
+  const std::uint64_t frames = pipeline_.frames() - std::exchange(frames_total_, pipeline_.frames());
+  const std::uint64_t all_behind = pipeline_.source_drops(SourceDrop::behind);
+  const std::uint64_t behind = all_behind - std::exchange(behind_total_, all_behind);
+  if (frames + behind > 0)
+    machine.behind_share = static_cast<double>(behind) / static_cast<double>(frames + behind);
+  machine.pressure = cpu_pressure();
+
+  std::vector<OutputLoad> loads;
+  for (std::size_t i = 0; i < totals_.size(); ++i) {
+    const Output& output = *pipeline_.outputs()[i];
+    OutputLoad& load = loads.emplace_back();
+    load.level = output.level();
+    load.max_level = output.ready() && output.wanted() ? output.max_level() : output.level();
+    load.raw = output.raw();
+    Totals now_total{output.busy_seconds(), 0, 0};
+    for (const Consumer& consumer : output.consumers()) {
+      now_total.seen += consumer.seen;
+      now_total.missed += consumer.missed;
+    }
+    const Totals before = std::exchange(totals_[i], now_total);
+    load.busy_seconds = now_total.busy - before.busy;
+    // Totals fall when a consumer goes: then this second says nothing.
+    if (now_total.seen >= before.seen && now_total.missed >= before.missed) {
+      load.seen = now_total.seen - before.seen;
+      load.missed = now_total.missed - before.missed;
+    }
+  }
+  if (first) return;
+  const auto step = governor_->judge(now, machine, loads);
+  if (!step) return;
+  Output& output = *pipeline_.outputs()[step->output];
+  const bool down = step->level > output.level();
+  output.set_level(step->level);
+  context_.metrics
+      .counter("quality_steps_total", "Steps of dynamic quality.",
+               {{"ring", output.name()}, {"direction", down ? "down" : "up"}})
+      .add();
+  app::log_info("ring " + output.name() + ": quality " + (down ? "down" : "up") + " to " +
+                output.level_text() + ": " + step->reason);
 }
 
 void Publisher::report(std::int64_t now) {

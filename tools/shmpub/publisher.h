@@ -2,9 +2,12 @@
 // to the user of how the source does.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "app/tool.h"
+#include "governor.h"
 #include "pipeline.h"
 #include "source.h"
 
@@ -13,8 +16,9 @@ namespace camring::shmpub {
 /// One thread.
 class Publisher {
  public:
-  /// @param name  the source as the user wrote it
-  Publisher(Pipeline& pipeline, std::string name, app::Context& context);
+  /// @param name      the source as the user wrote it
+  /// @param adaptive  whether quality follows what machine and readers can take
+  Publisher(Pipeline& pipeline, std::string name, app::Context& context, bool adaptive = false);
 
   /// Publishes until the source ends or a stop is requested. @throws Error as source and outputs do.
   void run(Source& source);
@@ -26,6 +30,7 @@ class Publisher {
   void look_at(const Source& source);
   void follow_demand(Source& source);
   void report(std::int64_t now);
+  void govern(std::int64_t now);
 
   Pipeline& pipeline_;
   std::string name_;
@@ -34,6 +39,15 @@ class Publisher {
   app::RepeatingFault trouble_{app::LogLevel::info};
   bool in_trouble_ = true;  // until the first frame says otherwise
   bool demand_ = false;
+  std::optional<Governor> governor_;
+  std::int64_t governed_ns_ = 0;
+  struct Totals {
+    double busy = 0;
+    std::uint64_t seen = 0, missed = 0;
+  };
+  std::vector<Totals> totals_;  // of each output when the governor looked last
+  double busy_total_ = 0;
+  std::uint64_t frames_total_ = 0, behind_total_ = 0;
   std::int64_t reported_ns_ = 0;
   std::vector<std::uint64_t> frames_at_report_;
 };

@@ -20,6 +20,12 @@ class RateReducer {
   /// A (new) source begins. @param nominal  what it says of its rate; num 0: unknown, then it is learnt
   void restart(Rate nominal) noexcept;
 
+  /// Another rate from the next frame on; the grid begins anew if it differs.
+  void want(std::optional<Rate> wanted) noexcept {
+    if (wanted == wanted_) return;
+    wanted_ = wanted;
+    started_ = false;
+  }
   /// The next frame is due, and the grid stands from there.
   void begin_grid() noexcept { started_ = false; }
 

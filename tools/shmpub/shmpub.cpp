@@ -22,6 +22,8 @@ constexpr app::ToolInfo kInfo{
     "  shmpub cam0 --out cam0.high:h264,1920x1080@30,4M --out cam0.small:raw,gray8,640x360@5\n"
     "  ffmpeg -i street.avi -f yuv4mpegpipe - | shmpub - --out cam1:raw"};
 
+constexpr std::chrono::milliseconds kShortestGop{10};
+
 ExitCode list_encoders() {
   for (const av::EncoderTrial& trial : av::try_encoders()) {
     std::printf("%-5s %-9s %-8s %s%s\n", std::string(to_string(trial.kind->codec)).c_str(),
@@ -51,6 +53,12 @@ void Shmpub::options(CLI::App& cli) {
       ->type_name("NAME")
       ->capture_default_str();
   cli.add_flag("--list-encoders", list_encoders_, "Try every encoder, say what works here, and end");
+  cli.add_flag("--adaptive", adaptive_,
+               "Lower rate, then detail, then size while machine or readers can't keep up");
+  app::add_parsed(cli, "--overlay", overlay_, Overlay::parse,
+                  "Write into every picture: time, name or off [off]", "WHAT");
+  app::add_int(cli, "--drop-same-frames", drop_same_, 0, 100000,
+               "Leave out up to so many frames in a row that equal the one before [0]");
   app::add_duration(cli, "--gop", settings_.keyframe_interval, "Time from one keyframe to the next");
 }
 
@@ -66,6 +74,11 @@ void Shmpub::check() {
   }
   if (source_ != "-") check_ring_name(source_);
   specs_ = parse_outputs(out_, source_);
+  if (settings_.keyframe_interval < kShortestGop) {
+    throw Error(ExitCode::usage, "read options", "--gop", "keyframes can't come that often",
+                "write 10ms or more");
+  }
+  settings_.draws = overlay_ != Overlay::Kind::off;
   settings_.source = source_ == "-" ? "stdin" : source_;
 }
 
@@ -75,8 +88,9 @@ ExitCode Shmpub::run(app::Context& context) {
   std::vector<std::unique_ptr<Output>> outputs;
   for (OutputSpec& spec : specs_)
     outputs.push_back(std::make_unique<Output>(spec, settings_, context.metrics));
-  Pipeline pipeline(std::move(outputs), settings_.source, context.metrics);
-  Publisher publisher(pipeline, settings_.source, context);
+  Pipeline pipeline(std::move(outputs), settings_.source, context.metrics,
+                    {Overlay(overlay_, settings_.source), drop_same_});
+  Publisher publisher(pipeline, settings_.source, context, adaptive_);
   std::unique_ptr<Source> source;
   if (source_ == "-") {
     source = std::make_unique<PipeSource>(STDIN_FILENO, context.stop, [&publisher] { publisher.tick(); });

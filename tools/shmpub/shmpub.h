@@ -7,6 +7,7 @@
 #include "app/tool.h"
 #include "output.h"
 #include "output_spec.h"
+#include "overlay.h"
 
 namespace camring::shmpub {
 
@@ -22,6 +23,9 @@ class Shmpub final : public app::Tool {
   std::vector<std::string> out_;
   OutputSettings settings_;
   bool list_encoders_ = false;
+  bool adaptive_ = false;
+  unsigned drop_same_ = 0;
+  Overlay::Kind overlay_ = Overlay::Kind::off;
   std::vector<OutputSpec> specs_;
 };
 

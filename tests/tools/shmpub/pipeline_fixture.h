@@ -117,7 +117,10 @@ inline RingReader read_all(const std::string& name) {
 /// A pipeline with outputs as ordered, in a ring directory of its own.
 struct Bench {
   explicit Bench(const std::vector<std::string>& orders, bool on_demand = false) {
-    const OutputSettings settings{"source", 64, on_demand};
+    OutputSettings settings;
+    settings.source = "source";
+    settings.frames = 64;
+    settings.on_demand = on_demand;
     std::vector<std::unique_ptr<Output>> outputs;
     for (OutputSpec& spec : parse_outputs(orders, "source")) {
       outputs.push_back(std::make_unique<Output>(std::move(spec), settings, metrics));
