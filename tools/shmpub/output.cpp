@@ -37,8 +37,9 @@ Colour raw_colour(PixelFormat pixels, const FrameFormat& source) {
 
 // What is given up first costs least: a third of the frames, half of them, detail, size.
 struct Level {
-  double rate, bitrate;
-  int quality;  // added to JPEG's
+  double rate;
+  double bitrate;  // as if all frames came: what a frame may have of it
+  int quality;     // added to JPEG's
   double size;
   const char* text;
 };
@@ -112,7 +113,7 @@ EncoderOrder Output::encoder_order(const FrameFormat& source) const {
   order.codec = spec_.codec;
   order.size = spec_.size.value_or(source.size);
   if (is_video(order.codec)) order.size = {order.size.width / 2 * 2, order.size.height / 2 * 2};
-  order.rate = lower_rate(spec_.rate, source.rate);
+  order.rate = lower_rate(ordered_.rate, source.rate);  // a level leaves the parameter sets as they are
   order.source = source.compressed() ? PixelFormat::none : source.pixel_format;
   order.colour = source.codec == Codec::mjpeg ? av::jpeg_colour() : source.colour;
   order.pixels = spec_.pixels;

@@ -116,16 +116,18 @@ inline RingReader read_all(const std::string& name) {
 
 /// A pipeline with outputs as ordered, in a ring directory of its own.
 struct Bench {
-  explicit Bench(const std::vector<std::string>& orders, bool on_demand = false) {
+  explicit Bench(const std::vector<std::string>& orders, bool on_demand = false, PipelineOptions options = {},
+                 bool draws = false) {
     OutputSettings settings;
     settings.source = "source";
     settings.frames = 64;
     settings.on_demand = on_demand;
+    settings.draws = draws;
     std::vector<std::unique_ptr<Output>> outputs;
     for (OutputSpec& spec : parse_outputs(orders, "source")) {
       outputs.push_back(std::make_unique<Output>(std::move(spec), settings, metrics));
     }
-    pipeline.emplace(std::move(outputs), "source", metrics);
+    pipeline.emplace(std::move(outputs), "source", metrics, std::move(options));
   }
   /// A metric's value as it is shown to Prometheus; -1 where it is not there.
   [[nodiscard]] double metric(const std::string& series) const {
