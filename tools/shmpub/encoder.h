@@ -12,6 +12,7 @@
 
 #include "av/image.h"
 #include "output_spec.h"
+#include "workers.h"
 
 namespace camring::shmpub {
 
@@ -57,6 +58,7 @@ struct EncoderOrder {
   std::optional<std::uint64_t> bitrate;          ///< h264, hevc
   std::string encoder = "auto";                  ///< --encoder
   std::chrono::nanoseconds keyframe_interval{};  ///< --gop
+  Workers* workers = nullptr;                    ///< for encoders that share out a picture; may be null
 };
 
 /// Whether the codec's stream can hold pictures of this format.

@@ -121,6 +121,7 @@ EncoderOrder Output::encoder_order(const FrameFormat& source) const {
   order.bitrate = spec_.bitrate;
   order.encoder = settings_.encoder;
   order.keyframe_interval = settings_.keyframe_interval;
+  order.workers = workers_;
   return order;
 }
 

@@ -80,6 +80,8 @@ class Output {
   /// Seconds spent on encoding, and the totals that consumers reported. Any thread.
   [[nodiscard]] double busy_seconds() const noexcept { return static_cast<double>(busy_ns_.load()) * 1e-9; }
   [[nodiscard]] std::vector<Consumer> consumers() const;
+  /// Threads that may share out its work; before follow().
+  void use(Workers& workers) noexcept { workers_ = &workers; }
   [[nodiscard]] bool ready() const noexcept { return writer_ != nullptr; }
   [[nodiscard]] Size size() const noexcept { return writer_->format().size; }
   [[nodiscard]] Way way() const noexcept { return way_; }
@@ -145,6 +147,7 @@ class Output {
   OutputSpec spec_;  // what was ordered, as dynamic quality leaves it
   OutputSettings settings_;
   FrameFormat source_;
+  Workers* workers_ = nullptr;
   int level_ = 0;
   Way way_ = Way::encoded;
   RateReducer reducer_;

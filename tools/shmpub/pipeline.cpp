@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::size_t kMaxThreads = 4;
 
-// The main thread works too, and more threads than outputs have nothing to do.
-std::size_t helpers(std::size_t outputs) {
+// The main thread works too.
+std::size_t helpers() {
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
-  return std::min({outputs, cores, kMaxThreads}) - 1;
+  return std::min(cores, kMaxThreads) - 1;
 }
 
 bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
@@ -36,7 +36,7 @@ Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::stri
                                      {{"ring", source}})),
       decode_seconds_(
           metrics.histogram("stage_seconds", "Time that a frame spends in a stage.", {{"stage", "decode"}})),
-      workers_(helpers(outputs_.size())) {
+      workers_(helpers()) {
   step_.workers = &workers_;
   step_.overlay = &options_.overlay;
   step_.scale_seconds =
@@ -46,6 +46,7 @@ Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::stri
         &metrics.counter("frames_dropped_total", "Frames that were due but did not reach the ring.",
                          {{"ring", source}, {"reason", to_string(static_cast<SourceDrop>(i))}});
   }
+  for (const auto& output : outputs_) output->use(workers_);
   for (const auto& output : outputs_) encodings_.push_back(std::make_unique<EncodeJob>(*output));
 }
 

@@ -1,5 +1,6 @@
 #include "workers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace camring::shmpub {
@@ -21,6 +22,7 @@ void Workers::post(Job& job) {
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(&job);
+    job.pending_ = true;
     ++unfinished_;
   }
   posted_.notify_one();
@@ -39,7 +41,33 @@ void Workers::run_next(std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   if (failure && !failure_) failure_ = failure;
-  if (--unfinished_ == 0) done_.notify_all();
+  job->pending_ = false;
+  if (--unfinished_ == 0 || joining_ > 0) done_.notify_all();
+}
+
+void Workers::run_all(std::span<Job* const> jobs) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Job* job : jobs) {
+      queue_.push_back(job);
+      job->pending_ = true;
+      ++unfinished_;
+    }
+  }
+  posted_.notify_all();
+  done_.notify_all();
+  std::unique_lock lock(mutex_);
+  const auto done = [jobs] {
+    return std::none_of(jobs.begin(), jobs.end(), [](const Job* job) { return job->pending_; });
+  };
+  ++joining_;
+  while (!done()) {
+    if (!queue_.empty())
+      run_next(lock);
+    else
+      done_.wait(lock, [&] { return done() || !queue_.empty(); });
+  }
+  --joining_;
 }
 
 void Workers::work() {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,10 @@ class Job {
   Job& operator=(const Job&) = delete;
   virtual ~Job() = default;
   virtual void run() = 0;
+
+ private:
+  friend class Workers;
+  bool pending_ = false;  // guarded by the workers' lock
 };
 
 class Workers {
@@ -30,6 +35,11 @@ class Workers {
 
   /// From any thread, jobs included.
   void post(Job& job);
+  /// Runs these and returns when they are done; works on whatever is posted meanwhile. From any thread, jobs
+  /// included. A job's exception comes out of wait().
+  void run_all(std::span<Job* const> jobs);
+  /// How many threads can work at the same time, the one that waits included.
+  [[nodiscard]] std::size_t width() const noexcept { return threads_.size() + 1; }
   /// Works until all that was posted is done. @throws the first exception of a job, after all are done.
   void wait();
 
@@ -41,6 +51,7 @@ class Workers {
   std::condition_variable posted_, done_;
   std::vector<Job*> queue_;
   std::size_t unfinished_ = 0;
+  std::size_t joining_ = 0;  // threads inside run_all
   std::exception_ptr failure_;
   bool quit_ = false;
   std::vector<std::thread> threads_;

@@ -51,3 +51,33 @@ TEST_CASE("workers: a job's exception comes out of wait after all are done, once
   CHECK(good.runs == 1);
   workers.wait();
 }
+
+TEST_CASE("workers: jobs that wait for jobs of their own never wait for each other") {
+  struct Sharing final : Job {
+    void run() override {
+      Job* const parts[] = {&a, &b, &c};
+      workers->run_all(parts);
+      ++rounds;
+      for (const Counting* part : {&a, &b, &c}) wrong += part->runs != rounds;
+    }
+    Counting a, b, c;
+    int wrong = 0;
+    int rounds = 0;
+    Workers* workers = nullptr;
+  };
+  for (const std::size_t threads : {0u, 1u, 3u}) {
+    Workers workers(threads);
+    Sharing first, second, third;
+    for (Sharing* one : {&first, &second, &third}) one->workers = &workers;
+    for (int round = 1; round <= 300; ++round) {
+      workers.post(first);
+      workers.post(second);
+      workers.post(third);
+      workers.wait();
+      REQUIRE(first.rounds == round);
+      REQUIRE(second.rounds == round);
+      REQUIRE(third.rounds == round);
+    }
+    CHECK(first.wrong + second.wrong + third.wrong == 0);
+  }
+}

@@ -209,7 +209,9 @@ TEST_CASE("order: what proves itself, and what does not") {
 TEST_CASE("order: a stream is repaired after a group without B slices, and left alone once it has one") {
   const Bytes key = joined({annex_b(sps({})), annex_b({0x68, 0xce, 0x38, 0x80}), slice(7, true)});
   const Bytes p = slice(5, false), b = slice(6, false);
-  const auto same = [](std::span<const std::uint8_t> out, const Bytes& in) { return out.data() == in.data(); };
+  const auto same = [](std::span<const std::uint8_t> out, const Bytes& in) {
+    return out.data() == in.data();
+  };
 
   ReorderRepair repair;
   CHECK(same(repair.repair(key, true), key));
