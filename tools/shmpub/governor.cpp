@@ -88,10 +88,11 @@ std::optional<QualityStep> Governor::judge(std::int64_t now_ns, const MachineLoa
   std::optional<std::size_t> loser;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const OutputLoad& one = outputs[i];
+    if (one.seen + one.missed == 0) continue;  // reports come once a second, not once an interval
     const bool losing =
         static_cast<double>(one.missed) > kLosing * static_cast<double>(one.seen + one.missed);
     losing_[i] = losing ? losing_[i] + 1 : 0;
-    if (losing_[i] >= kInARow && one.level < one.max_level) loser = i;
+    if (losing && losing_[i] >= kInARow && one.level < one.max_level) loser = i;
   }
   const std::string reason = overload(machine);
   overloaded_ = reason.empty() ? 0 : overloaded_ + 1;

@@ -1,9 +1,32 @@
 #include "ring_source.h"
 
+#include "base/clock.h"
+
 namespace camring::shmpub {
+namespace {
+
+constexpr std::chrono::nanoseconds kMaxLag = std::chrono::milliseconds(500);
+constexpr std::chrono::nanoseconds kStartTime = std::chrono::seconds(5);
+
+}  // namespace
 
 RingSource::RingSource(const std::string& name)
     : reader_(name, {.start = ReadStart::newest, .connect = false, .label = "shmpub"}) {}
+
+// Video is read in order, and a ring holds seconds of it: who can't keep up would stay as far behind. Nothing
+// is taken until a keyframe that is fresh.
+bool RingSource::too_late(const FrameInfo& frame) noexcept {
+  if (format().codec != Codec::h264 && format().codec != Codec::hevc) return false;
+  const std::int64_t now = monotonic_ns();
+  const bool old = now - frame.publish_ns > kMaxLag.count();
+  // The first frames are the newest keyframe and what followed it: as old as that is, and soon worked off.
+  if (began_ns_ == 0) began_ns_ = now;
+  been_fresh_ = been_fresh_ || !old || now - began_ns_ > kStartTime.count();
+  if (old && been_fresh_) catching_up_ = true;
+  if (!old && frame.keyframe()) catching_up_ = false;
+  if (!old && catching_up_) request_keyframe();
+  return catching_up_;
+}
 
 SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeout) {
   if (!announced_ && reader_.attached()) {
@@ -13,6 +36,8 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
   switch (reader_.newest(view_, timeout)) {
     case ReadStatus::moved:
       announced_ = true;
+      been_fresh_ = catching_up_ = false;
+      began_ns_ = 0;
       return SourceEvent::changed;
     case ReadStatus::corrupt:
       ++losses_.corrupt;
@@ -23,6 +48,10 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
       break;
   }
   losses_.behind += view_.missed;
+  if (too_late(view_.info)) {
+    ++losses_.behind;
+    return SourceEvent::idle;
+  }
   frame = {view_.info, view_.info.capture_ns, view_.payload, {}};
   // Metadata is copied with the payload where that is, else alone: a view without payload costs nothing to
   // copy.

@@ -121,6 +121,15 @@ TEST_CASE("governor: an output whose readers lose frames goes down alone") {
   REQUIRE(room.steps.size() == 1);
   CHECK(room.steps[0].output == 1);
   CHECK(room.steps[0].reason == "its readers lose frames");
+  // Reports may miss an interval; what nobody reports now does not undo what was reported before.
+  Room between({encoded(0.5)});
+  for (int i = 0; i < 2; ++i) {
+    between.outputs[0].seen = between.outputs[0].missed = 10;
+    between.seconds(1, kCalm);
+    between.outputs[0].seen = between.outputs[0].missed = 0;
+    between.seconds(1, kCalm);
+  }
+  CHECK(between.steps.size() == 1);
 }
 
 TEST_CASE("governor: pressure is read from the kernel's file, or not at all") {

@@ -3,9 +3,11 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import rings
@@ -233,6 +235,22 @@ class FromStreams(PipeTest):
             self.assertAlmostEqual(later.capture_ns - earlier.capture_ns, SECOND / 5, delta=SECOND / 20)
         self.assertEqual(len(decode(b"".join(frame.payload for frame in frames), "h264", 320, 240)), 8)
         self.assertEqual(len(decode(b"".join(frame.payload for frame in self.frames("same", 20)), "h264", 320, 240)), 20)
+
+    def test_a_publisher_that_was_stopped_goes_on_at_a_fresh_keyframe(self):
+        path = os.path.join(self.tmp, "film.mp4")
+        rings.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=15:d=4", "-c:v", "libx264", "-bf", "0", "-g", "15", path)
+        self.start("camcap", path, "cam0", "--loop")
+        publisher = self.start("shmpub", "cam0", "--out", "gray:raw,gray8")
+        self.wait_ring("gray", 3)
+        reader = Reader(self.lib, "gray", start=1)
+        last = reader.take(3)[-1]
+        publisher.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        publisher.process.send_signal(signal.SIGCONT)
+        after = next(frame for frame in reader.take(60) if frame.source_number > last.source_number + 5)
+        # Of the 45 frames in between none is shown but those that may have been taken before the stop.
+        self.assertGreater(after.source_number, last.source_number + 30)
+        reader.close()
 
     def test_damage_in_the_source_is_survived_and_counted(self):
         stream = bytearray(self.encode("-bf", "0", "-g", "15", frames=60))
