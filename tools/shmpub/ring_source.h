@@ -29,7 +29,7 @@ class RingSource final : public Source {
   std::int64_t began_ns_ = 0;  // when the first frame of this generation came
   bool been_fresh_ = false;
   bool catching_up_ = false;  // nothing is taken until a fresh keyframe
-  bool announced_ = false;  // the generation that the reader found when it was made
+  bool announced_ = false;    // the generation that the reader found when it was made
   FrameView view_;
   std::vector<std::uint8_t> bytes_;
   std::string metadata_;
