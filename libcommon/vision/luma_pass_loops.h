@@ -1,0 +1,199 @@
+// The loops themselves; luma_pass.cpp and luma_pass_avx2.cpp include this inside their namespaces. No header
+// with inline functions may come in here: the linker could keep their AVX2 copies for everybody.
+
+using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
+using Lanes [[gnu::vector_size(32)]] = std::int16_t;
+using Counts [[gnu::vector_size(32)]] = std::int32_t;
+constexpr std::uint32_t kLanes = 16;
+// 32 answers of the Laplacian (at most 1020 each way) fit a 16-bit lane.
+constexpr std::uint32_t kVectorsBeforeFlush = 32;
+
+[[gnu::always_inline]] inline void load(const std::uint8_t* from, Lanes& to) noexcept {
+  Bytes bytes;
+  __builtin_memcpy(&bytes, from, kLanes);
+  to = __builtin_convertvector(bytes, Lanes);
+}
+
+// Adds the squares of 16 lanes, two neighbours into one sum.
+[[gnu::always_inline]] inline void add_squares(const Lanes& value, Counts& to) noexcept {
+#if defined(__AVX2__)
+  using Words [[gnu::vector_size(32)]] = short;
+  to += reinterpret_cast<Counts>(
+      __builtin_ia32_pmaddwd256(reinterpret_cast<Words>(value), reinterpret_cast<Words>(value)));
+#else
+  using Half [[gnu::vector_size(16)]] = std::int16_t;
+  using Four [[gnu::vector_size(16)]] = std::int32_t;
+  Half halves[2];
+  Four sums[2];
+  __builtin_memcpy(halves, &value, sizeof value);
+  __builtin_memcpy(sums, &to, sizeof to);
+  for (int i = 0; i < 2; ++i) {
+#if defined(__SSE2__)
+    sums[i] += reinterpret_cast<Four>(__builtin_ia32_pmaddwd128(halves[i], halves[i]));
+#else
+    using Quarter [[gnu::vector_size(8)]] = std::int16_t;
+    Quarter parts[2];
+    __builtin_memcpy(parts, &halves[i], sizeof parts);
+    for (const Quarter& part : parts) {
+      const Four wide = __builtin_convertvector(part, Four);
+      sums[i] += wide * wide;
+    }
+#endif
+  }
+  __builtin_memcpy(&to, sums, sizeof to);
+#endif
+}
+
+[[gnu::always_inline]] inline std::int64_t total(const Lanes& lanes) noexcept {
+  std::int64_t sum = 0;
+  for (std::uint32_t i = 0; i < kLanes; ++i) sum += lanes[i];
+  return sum;
+}
+[[gnu::always_inline]] inline std::uint64_t total(const Counts& lanes) noexcept {
+  std::uint64_t sum = 0;
+  for (std::uint32_t i = 0; i < 8; ++i) sum += static_cast<std::uint32_t>(lanes[i]);
+  return sum;
+}
+
+// What stays in registers along a row.
+struct Running {
+  Lanes sum{}, laplace{}, dark{}, bright{};
+  Counts squares{}, laplace_squares{};
+};
+
+[[gnu::always_inline]] inline void flush(Running& running, RowSums& sums) noexcept {
+  sums.sum += static_cast<std::uint64_t>(total(running.sum));
+  sums.laplace += total(running.laplace);
+  sums.squares += total(running.squares);
+  sums.laplace_squares += total(running.laplace_squares);
+  sums.dark += static_cast<std::uint64_t>(-total(running.dark));  // a true lane is -1
+  sums.bright += static_cast<std::uint64_t>(-total(running.bright));
+  running = Running{};
+}
+
+// Sixteen columns from x on, all of them inside the picture's border; lanes outside `mask` count nothing.
+template <bool kNoise>
+[[gnu::always_inline]] inline void add_lanes(const Row& row, std::uint32_t x, const Lanes& mask,
+                                             const Lanes& dark, const Lanes& bright,
+                                             Running& running) noexcept {
+  Lanes up, left, middle, right, down;
+  load(row.above + x, up);
+  load(row.row + x - 1, left);
+  load(row.row + x, middle);
+  load(row.row + x + 1, right);
+  load(row.below + x, down);
+  const Lanes cross = (up + down) + (left + right);
+  const Lanes four = middle << 2;
+  const Lanes laplace = (cross - four) & mask;
+  const Lanes sample = middle & mask;
+  running.laplace += laplace;
+  running.sum += sample;
+  running.dark += (middle <= dark) & mask;
+  running.bright += (middle >= bright) & mask;
+  add_squares(laplace, running.laplace_squares);
+  add_squares(sample, running.squares);
+  if constexpr (kNoise) {
+    Lanes a, b, c, d;
+    load(row.above + x - 1, a);
+    load(row.above + x + 1, b);
+    load(row.below + x - 1, c);
+    load(row.below + x + 1, d);
+    const Lanes answer = ((a + b) + (c + d)) - (cross << 1) + four;
+    const Lanes size = (answer < 0 ? -answer : answer) & mask;
+    Lanes noise;
+    __builtin_memcpy(&noise, row.noise + x, sizeof noise);
+    noise += size;
+    __builtin_memcpy(row.noise + x, &noise, sizeof noise);
+  }
+}
+
+// One column anywhere; `left` and `right` are its neighbours' columns.
+inline void add_one(const Row& row, std::uint32_t x, std::uint32_t left, std::uint32_t right,
+                    RowSums& sums) noexcept {
+  const int middle = row.row[x];
+  const int cross = row.above[x] + row.below[x] + row.row[left] + row.row[right];
+  const int laplace = cross - 4 * middle;
+  sums.sum += static_cast<std::uint64_t>(middle);
+  sums.squares += static_cast<std::uint64_t>(middle * middle);
+  sums.laplace += laplace;
+  sums.laplace_squares += static_cast<std::uint64_t>(laplace * laplace);
+  sums.dark += middle <= row.dark ? 1 : 0;
+  sums.bright += middle >= row.bright ? 1 : 0;
+  if (row.noise == nullptr || left + 1 != x || right != x + 1) return;
+  const int answer =
+      row.above[left] + row.above[right] + row.below[left] + row.below[right] - 2 * cross + 4 * middle;
+  row.noise[x] = static_cast<std::uint16_t>(row.noise[x] + (answer < 0 ? -answer : answer));
+}
+
+template <bool kNoise>
+void add_inside(const Row& row, RowSums& sums) noexcept {
+  const Lanes dark = Lanes{} + static_cast<std::int16_t>(row.dark);
+  const Lanes bright = Lanes{} + static_cast<std::int16_t>(row.bright);
+  const std::uint32_t end = row.width - 1;
+  const Lanes all = Lanes{} - std::int16_t{1};
+  Running running;
+  std::uint32_t x = 1, vectors = 0;
+  for (; x + kLanes <= end; x += kLanes) {
+    add_lanes<kNoise>(row, x, all, dark, bright, running);
+    if (++vectors == kVectorsBeforeFlush) {
+      flush(running, sums);
+      vectors = 0;
+    }
+  }
+  flush(running, sums);
+  if (x == end) return;
+  // The last vector begins where it still fits; its first columns were there already.
+  const std::uint32_t begin = end - kLanes;
+  Lanes mask{};
+  for (std::uint32_t i = x - begin; i < kLanes; ++i) mask[i] = -1;
+  add_lanes<kNoise>(row, begin, mask, dark, bright, running);
+  flush(running, sums);
+}
+
+void add_row(const Row& row, RowSums& sums) noexcept {
+  const std::uint32_t last = row.width - 1;
+  const auto one = [&](std::uint32_t x) {  // at the border the picture is reflected about its last column
+    add_one(row, x, x == 0 ? (last == 0 ? 0 : 1) : x - 1, x == last ? (last == 0 ? 0 : last - 1) : x + 1,
+            sums);
+  };
+  if (row.width < kLanes + 2) {
+    for (std::uint32_t x = 0; x <= last; ++x) one(x);
+    return;
+  }
+  one(0);
+  one(last);
+  if (row.noise != nullptr)
+    add_inside<true>(row, sums);
+  else
+    add_inside<false>(row, sums);
+}
+
+std::uint64_t difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t count) noexcept {
+  std::uint32_t sum = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const int step = a[i] - b[i];
+    sum += static_cast<std::uint32_t>(step < 0 ? -step : step);
+  }
+  return sum;
+}
+
+void add_steps(const std::uint8_t* row, std::uint16_t* columns, std::uint32_t count) noexcept {
+  for (std::uint32_t x = 0; x < count; ++x) {
+    const std::uint8_t a = row[x], b = row[x + 1];
+    columns[x] = static_cast<std::uint16_t>(columns[x] + (a > b ? a - b : b - a));
+  }
+}
+
+void add_difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t count,
+                    Difference& to) noexcept {
+  std::int32_t sum = 0, squares = 0, changed = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::int16_t step = static_cast<std::int16_t>(a[i] - b[i]);
+    sum += step;
+    squares += step * step;
+    changed += step != 0 ? 1 : 0;
+  }
+  to.sum += sum;
+  to.squares += static_cast<std::uint32_t>(squares);
+  to.changed += static_cast<std::uint32_t>(changed);
+}
