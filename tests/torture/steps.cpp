@@ -31,8 +31,9 @@ using namespace camring::torture;
 using namespace std::chrono_literals;
 
 constexpr const char* kName = "steps";
-constexpr Size kSize{24, 16};
-constexpr std::uint64_t kBefore = 9;  // more than the ring holds: the publish that is killed overwrites
+constexpr Size kSize{
+    64, 48};  // large enough that the arena, not its spare room for metadata, limits what is held
+constexpr std::uint64_t kBefore = 29;  // more than the ring holds: the publish that is killed overwrites
 
 RingSpec spec() {
   RingSpec ring;
