@@ -1,0 +1,119 @@
+#include "gate.h"
+
+#include <nlohmann/json.hpp>
+
+#include "clock_hour.h"
+
+namespace camring::framecheck {
+namespace {
+
+constexpr std::chrono::milliseconds kLook{100};
+constexpr std::size_t kMaxMetadata = 4096;
+
+std::string reasons_json(const Verdict& verdict) {
+  using nlohmann::json;
+  json reasons = json::array();
+  for (const Reason& reason : verdict.reasons) reasons.push_back(reason.text);
+  const json root{{"framecheck", {{"state", to_string(verdict.state)}, {"reasons", reasons}}}};
+  std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
+  return text.size() <= kMaxMetadata ? text : std::string();
+}
+
+}  // namespace
+
+Gate::Gate(GateSpec spec, const Limits& limits, const Baseline* baseline,
+           std::optional<vision::Region> region, app::Context& context)
+    : spec_(std::move(spec)),
+      limits_(limits),
+      baseline_(baseline),
+      meter_(region, 1),
+      context_(context),
+      passed_(context.metrics.counter("frames_total", "Frames by verdict", {{"verdict", "passed"}})),
+      failed_(context.metrics.counter("frames_total", "Frames by verdict", {{"verdict", "failed"}})) {}
+
+void Gate::open(const FrameFormat& format) {
+  const auto one = [&](std::optional<RingWriter>& writer, const std::string& name) {
+    if (name.empty()) return;
+    if (writer) return writer->reconfigure(format);
+    RingSpec ring;
+    ring.name = name;
+    ring.format = format;
+    ring.mode = spec_.access.mode;
+    ring.group = spec_.access.group;
+    ring.writer = "framecheck " CAMRING_VERSION;
+    ring.source = "ring " + spec_.from;
+    writer.emplace(ring);
+  };
+  one(out_, spec_.out);
+  one(reject_, spec_.reject);
+}
+
+void Gate::beat() {
+  if (out_) out_->beat_loop();
+  if (reject_) reject_->beat_loop();
+}
+
+void Gate::pass_on(const Verdict& verdict, const RingFeed& feed) {
+  if (!feed.copy(payload_, metadata_)) return;
+  const bool good = verdict.state == State::ok || verdict.state == State::unknown;
+  const FrameInfo& info = feed.frame().info;
+  CommitInfo commit;
+  commit.flags = info.flags;
+  commit.capture_ns = info.capture_ns;
+  commit.source_number = info.source_number;
+  commit.source_capture_ns = info.source_capture_ns;
+  if (!good) metadata_ = reasons_json(verdict);
+  commit.metadata = metadata_;
+  (good ? passed_ : failed_).add();
+  std::optional<RingWriter>& writer = good ? out_ : reject_;
+  if (!writer) return;
+  Claim claim = writer->claim(payload_.size(), metadata_.size());
+  if (!claim) {
+    writer->grow(payload_.size() + metadata_.size());
+    claim = writer->claim(payload_.size(), metadata_.size());
+    if (!claim) return;
+  }
+  std::copy(payload_.begin(), payload_.end(), claim.data().begin());
+  writer->commit(std::move(claim), payload_.size(), commit);
+}
+
+void Gate::run() {
+  RingFeed feed(spec_.from);
+  std::uint64_t epoch = 0;
+  app::RepeatingFault failing;
+  while (!context_.stop.requested()) {
+    const RingFeed::Got got = feed.next(kLook, false);
+    beat();
+    if (got != RingFeed::Got::picture) {
+      // Without a picture there is nothing to judge, and readers of the rings see that no frame comes.
+      if (got == RingFeed::Got::nothing && out_ && feed.reader().writer_state() == WriterState::no_signal)
+        out_->set_signal(false);
+      continue;
+    }
+    if (!out_ || epoch != feed.reader().epoch()) {
+      if (!out_ || out_->format() != feed.reader().format()) open(feed.reader().format());
+      epoch = feed.reader().epoch();
+      context_.notify.ready();
+    }
+    meter_.add(feed.picture(), feed.frame().info);
+    if (!feed.intact()) {
+      meter_.take_back();
+      continue;
+    }
+    Reading reading = meter_.reading();
+    reading.values[Metric::fps] = feed.fps();
+    const Verdict verdict = judge(reading, limits_, baseline_, hour_now());
+    pass_on(verdict, feed);
+    if (verdict.state == State::ok)
+      failing.clear("frames pass again");
+    else
+      failing.report("frames fail: " + verdict.reasons.front().text);
+    context_.notify.alive();
+    context_.notify.status(std::to_string(passed_.value()) + " frames passed, " +
+                           std::to_string(failed_.value()) + " failed");
+  }
+  app::log_info(std::to_string(passed_.value()) + " frames passed, " + std::to_string(failed_.value()) +
+                " failed");
+}
+
+}  // namespace camring::framecheck

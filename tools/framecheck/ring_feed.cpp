@@ -1,0 +1,117 @@
+#include "ring_feed.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace camring::framecheck {
+namespace {
+
+constexpr std::int64_t kRateWindowNs = 3'000'000'000;
+constexpr std::size_t kRateFrames = 4;
+
+RingReader open(const std::string& name) {
+  return RingReader(name, {.start = ReadStart::oldest, .connect = true, .label = "framecheck"});
+}
+
+}  // namespace
+
+RingFeed::RingFeed(std::string name)
+    : name_(std::move(name)), reader_(open(name_)), began_ns_(monotonic_ns()) {}
+
+void RingFeed::note(const FrameInfo& info) {
+  // A restarted writer counts on or anew, clocks may jump: either way what was seen says nothing of now.
+  if (!seen_.empty() && (info.number <= seen_.back().number || info.capture_ns < seen_.back().capture_ns ||
+                         (info.flags & frame_flag::discontinuity) != 0))
+    seen_.clear();
+  seen_.push_back({info.number, info.capture_ns});
+  while (seen_.size() > 2 && info.capture_ns - seen_.front().capture_ns > kRateWindowNs) seen_.pop_front();
+}
+
+void RingFeed::rewind(std::size_t count) {
+  std::uint64_t there = 0;
+  for (;;) {
+    const ReadStatus status = reader_.next(view_, std::chrono::nanoseconds(0));
+    if (status == ReadStatus::moved) continue;
+    if (status != ReadStatus::frame) break;
+    note(view_.info);
+    ++there;
+  }
+  if (there == 0) return;
+  const auto seen = seen_;
+  reader_ = open(name_);
+  for (std::uint64_t skip = there > count ? there - count : 0; skip > 0; --skip) {
+    if (reader_.next(view_, std::chrono::nanoseconds(0)) != ReadStatus::frame) break;
+  }
+  seen_ = seen;
+}
+
+RingFeed::Got RingFeed::decode() {
+  decoded_in_use_ = false;
+  const FrameFormat& format = reader_.format();
+  if (format.codec == Codec::raw) {
+    picture_ = av::view_of(format, view_.payload);
+    return picture_ ? Got::picture : Got::unreadable;
+  }
+  if (format.codec != Codec::mjpeg) {
+    throw Error(ExitCode::data, "check ring", name_, "it holds " + describe(format) + ", no single pictures",
+                "check its source, or make pictures of it: shmpub " + name_ + " --out " + name_ + ".raw:raw");
+  }
+  if (!reader_.copy(view_, bytes_) || !av::usable(jpeg_.decode(bytes_, {}, decoded_))) return Got::unreadable;
+  picture_ = decoded_.view();
+  decoded_in_use_ = true;
+  return Got::picture;
+}
+
+RingFeed::Got RingFeed::next(std::chrono::nanoseconds timeout, bool newest) {
+  switch (newest ? reader_.newest(view_, timeout) : reader_.next(view_, timeout)) {
+    case ReadStatus::frame:
+      break;
+    case ReadStatus::moved:
+      seen_.clear();
+      return Got::moved;
+    case ReadStatus::corrupt:
+      return Got::unreadable;
+    case ReadStatus::timeout:
+      return Got::nothing;
+  }
+  if (seen_.empty() || view_.info.number > seen_.back().number ||
+      view_.info.capture_ns > seen_.back().capture_ns)
+    note(view_.info);
+  return decode();
+}
+
+std::optional<double> RingFeed::fps() const {
+  if (seen_.size() < kRateFrames || seen_.back().capture_ns <= seen_.front().capture_ns) return {};
+  return static_cast<double>(seen_.back().number - seen_.front().number) * 1e9 /
+         static_cast<double>(seen_.back().capture_ns - seen_.front().capture_ns);
+}
+
+void RingFeed::add_state(Values& values) const {
+  const std::int64_t newest = seen_.empty() ? began_ns_ : seen_.back().capture_ns;
+  values[Metric::age] = static_cast<double>(std::max<std::int64_t>(0, monotonic_ns() - newest)) * 1e-9;
+  values[Metric::fps] = fps();
+}
+
+void RingFeed::judge_writer(Verdict& verdict) const {
+  switch (reader_.writer_state()) {
+    case WriterState::absent:
+      return verdict.add(State::critical, "ring",
+                         "there is no such ring: is its writer (camcap, shmpub) running?");
+    case WriterState::dead:
+      return verdict.add(State::critical, "ring", "the ring's writer died");
+    case WriterState::ended:
+      return verdict.add(State::critical, "ring", "the ring's writer has ended");
+    case WriterState::stalled:
+      return verdict.add(State::critical, "ring", "the ring's writer is stopped or hangs");
+    case WriterState::no_signal:
+      return verdict.add(State::critical, "signal", "the camera gives no signal");
+    case WriterState::starting:
+      return verdict.add(State::warning, "ring", "the ring has had no frame yet");
+    case WriterState::live:
+      break;
+  }
+}
+
+}  // namespace camring::framecheck
