@@ -31,21 +31,24 @@ using namespace camring::torture;
 using namespace std::chrono_literals;
 
 constexpr const char* kName = "steps";
-constexpr Size kSize{
-    64, 48};  // large enough that the arena, not its spare room for metadata, limits what is held
+constexpr std::size_t kPayload = 600;  // bytes; copied by a handful of instructions
 constexpr std::uint64_t kBefore = 29;  // more than the ring holds: the publish that is killed overwrites
 
+constexpr std::uint64_t kFollowEvery = 16;
+
+// An arena for six frames and an index for more: what is held is overwritten in the arena first.
 RingSpec spec() {
   RingSpec ring;
   ring.name = kName;
-  ring.format = raw_format(PixelFormat::gray8, kSize, {30, 1});
-  ring.frames = 4;
+  ring.format = coded_format(Codec::mjpeg, {64, 48}, {30, 1});
+  ring.arena_bytes = 4096;
+  ring.frames = 16;
   ring.writer = "steps";
   return ring;
 }
 
 void publish(RingWriter& writer) {
-  std::vector<std::uint8_t> payload(writer.format().raw_bytes());
+  std::vector<std::uint8_t> payload(kPayload);
   fill(payload, writer.next_number());
   CommitInfo info;
   info.capture_ns = 1;
@@ -68,7 +71,7 @@ struct Act {
     if (act.ring_before) {
       writer.emplace(spec());
       for (std::uint64_t i = 0; i < kBefore; ++i) publish(*writer);
-      payload.resize(writer->format().raw_bytes());
+      payload.resize(kPayload);
       fill(payload, writer->next_number());
     }
     ::raise(SIGSTOP);
@@ -164,6 +167,13 @@ bool trial(const Act& act, std::uint64_t point) {
     RingWriter next(spec());
     publish(next);
     const std::uint64_t number = next.next_number() - 1;
+    RingReader fresh(kName, {.start = ReadStart::newest});
+    Ledger own;
+    must(drain(fresh, own, act, point) > 0 && own.last == number, act, point,
+         "the new writer's frame can't be read");
+    // Readers look for a new generation ten times a second: that each of them follows is tried at some
+    // points.
+    if (point % kFollowEvery != 0) return killed;
     const std::int64_t deadline = monotonic_ns() + 10'000'000'000;
     while ((ledger.first || ledger.last != number) && monotonic_ns() < deadline) {
       FrameView view;
@@ -205,7 +215,7 @@ int main(int argc, char** argv) {
   std::string directory = "/dev/shm/camring-steps-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return 1;
   ::setenv("CAMRING_DIR", directory.c_str(), 1);
-  FrameFormat other = raw_format(PixelFormat::gray8, {32, 32}, {30, 1});
+  FrameFormat other = coded_format(Codec::mjpeg, {32, 32}, {30, 1});
   const Act acts[] = {
       {"publish", true, true,
        [](auto& writer, auto payload) {

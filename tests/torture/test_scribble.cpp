@@ -155,15 +155,15 @@ void survive(const RingSpec& spec, std::uint64_t seed) {
   RingWriter writer(spec);
   const std::size_t bytes = std::max<std::size_t>(writer.format().raw_bytes(), 700);
   const std::uint64_t number = put(writer, bytes);
-  FrameView view;
-  ReadStatus status{};
-  for (int tries = 0; tries < 100 && (status = reader.next(view, 100ms)) != ReadStatus::frame; ++tries)
-    continue;
-  REQUIRE(status == ReadStatus::frame);
-  CHECK(view.info.number == number);
+  // The damaged ring may have had frames to show before the reader moves on.
+  bool right = false;
   Bytes copy;
-  REQUIRE(reader.copy(view, copy));
-  CHECK(copy == payload_of(number, bytes));
+  for (int tries = 0; tries < 100 && !right; ++tries) {
+    FrameView view;
+    if (reader.next(view, 100ms) != ReadStatus::frame) continue;
+    right = view.info.number == number && reader.copy(view, copy) && copy == payload_of(number, bytes);
+  }
+  CHECK(right);
 }
 
 }  // namespace
