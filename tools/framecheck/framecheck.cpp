@@ -75,6 +75,7 @@ void Framecheck::options(CLI::App& cli) {
   cli.add_option("--gate", gate_.out, "Copy frames that pass to this ring")->type_name("OUT");
   cli.add_option("--reject", gate_.reject, "With --gate: copy the others, with reasons, to this ring")
       ->type_name("QC");
+  app::add_int(cli, "--frames", gate_.frames, 2, 65536, "Frames that the rings of --gate hold at least");
   app::add_ring_access(cli, gate_.access);
 }
 

@@ -38,6 +38,7 @@ void Gate::open(const FrameFormat& format) {
     RingSpec ring;
     ring.name = name;
     ring.format = format;
+    ring.frames = spec_.frames;
     ring.mode = spec_.access.mode;
     ring.group = spec_.access.group;
     ring.writer = "framecheck " CAMRING_VERSION;

@@ -108,7 +108,8 @@ void RingFeed::judge_writer(Verdict& verdict) const {
     case WriterState::no_signal:
       return verdict.add(State::critical, "signal", "the camera gives no signal");
     case WriterState::starting:
-      return verdict.add(State::warning, "ring", "the ring has had no frame yet");
+      if (seen_.empty()) verdict.add(State::critical, "ring", "the ring has had no frame yet");
+      return;
     case WriterState::live:
       break;
   }

@@ -1,0 +1,225 @@
+"""framecheck on rings: verdicts of writers and frames, once and on and on; baselines; the gate."""
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy
+
+from camring_test import SOURCE, ToolTest, main, wait_for
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "tools", "shmpub"))
+import rings  # noqa: E402  (beside shmpub's tests: rings through the C library)
+
+WIDTH, HEIGHT = 320, 240
+
+
+class Rings(ToolTest):
+    def setUp(self):
+        super().setUp()
+        os.environ["CAMRING_DIR"] = self.dir
+        self.lib = rings.library()
+        self.random = numpy.random.default_rng(3)
+        y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
+        self.scene = 120 + 40 * numpy.sin(x / 9) * numpy.cos(y / 7) + (x // 40 + y // 30) % 2 * 30
+
+    def camera(self, fps=30, codec=rings.RAW, frames=64):
+        camera = rings.Camera(self.lib, "cam0", codec, WIDTH, HEIGHT, fps=fps, pixels=rings.GRAY8, frames=frames)
+        self.addCleanup(lambda: camera.handle and camera.close())
+        return camera
+
+    def picture(self, noise=2.0):
+        return numpy.clip(self.scene + self.random.normal(0, noise, self.scene.shape), 0, 255).astype(numpy.uint8).tobytes()
+
+    def fill(self, camera, pictures, flags=rings.KEYFRAME):
+        """Publishes pictures whose capture times end now."""
+        camera.start_ns = time.monotonic_ns() - len(pictures) * 1_000_000_000 // camera.fps
+        for number, picture in enumerate(pictures):
+            camera.publish(picture, number, flags)
+
+    def once(self, *options):
+        result = self.run_tool("framecheck", "cam0", "--json", *options)
+        self.assertEqual(result.err, "")
+        answer = json.loads(result.out)
+        self.assertEqual(["OK", "WARNING", "CRITICAL", "UNKNOWN"][result.returncode], answer["state"])
+        return answer["state"], [reason["check"] for reason in answer["reasons"]], answer
+
+    def test_a_still_scene_with_noise_is_ok_and_a_frozen_one_is_not(self):
+        camera = self.camera()
+        self.fill(camera, [self.picture() for _ in range(30)])
+        state, checks, answer = self.once()
+        self.assertEqual((state, checks), ("OK", []))
+        self.assertAlmostEqual(answer["metrics"]["temporal_noise"], 2, delta=0.3)
+        self.assertAlmostEqual(answer["metrics"]["fps"], 30, delta=1)
+        self.fill(camera, [self.picture()] * 40)
+        state, checks, answer = self.once("--samples", "30")
+        self.assertEqual((state, checks), ("CRITICAL", ["frozen"]))
+        self.assertIn("no pixel changed", answer["reasons"][0]["text"])
+        self.assertEqual(self.once("--samples", "30", "--freeze-time", "0")[:2], ("OK", []))
+
+    def test_a_placeholder_is_no_picture(self):
+        self.fill(self.camera(), [self.picture() for _ in range(5)], rings.KEYFRAME | rings.PLACEHOLDER)
+        self.assertEqual(self.once()[:2], ("CRITICAL", ["placeholder"]))
+
+    def test_stale_wrong_rate_and_wrong_size_are_named(self):
+        camera = self.camera()
+        self.fill(camera, [self.picture() for _ in range(10)])
+        self.assertEqual(self.once("--expect-size", "320x240", "--expect-fps", "30")[:2], ("OK", []))
+        self.assertEqual(self.once("--expect-size", "640x480")[:2], ("CRITICAL", ["size"]))
+        self.assertEqual(self.once("--expect-fps", "25")[:2], ("WARNING", ["rate"]))
+        self.assertEqual(self.once("--expect-fps", "10")[:2], ("CRITICAL", ["rate"]))
+        self.assertEqual(self.once("--max-age", "1us")[:2], ("CRITICAL", ["stale"]))
+
+    def test_thresholds_come_from_options_and_per_ring_from_the_file(self):
+        self.fill(self.camera(), [self.picture() for _ in range(10)])
+        self.assertEqual(self.once("--warning", "brightness=200:")[:2], ("WARNING", ["brightness"]))
+        self.assertEqual(self.once("--critical", "noise=@0:9")[:2], ("CRITICAL", ["noise"]))
+        self.assertEqual(self.once("--warning", "other/brightness=200:")[:2], ("OK", []))
+        config = os.path.join(self.tmp, "framecheck.toml")
+        with open(config, "w") as file:
+            file.write('[framecheck]\nwarning = ["cam1/noise=0:0", "cam0/contrast=100:"]\n')
+        self.assertEqual(self.once("--config", config)[:2], ("WARNING", ["contrast"]))
+
+    def test_the_status_line_has_perfdata_as_monitoring_wants_it(self):
+        self.fill(self.camera(), [self.picture() for _ in range(10)])
+        result = self.run_tool("framecheck", "cam0")
+        text, data = result.out.decode().rstrip("\n").split(" | ")
+        self.assertTrue(text.startswith("FRAMECHECK OK - cam0: picture 320x240"))
+        for item in data.split(" "):
+            self.assertRegex(item, r"^[a-z_]+=-?[\d.e+-]+(%|s)?;[\d.~:@]*;[\d.~:@]*$")
+
+    def test_writers_that_ended_died_or_never_came_are_critical(self):
+        self.assertEqual(self.once()[:2], ("CRITICAL", ["ring"]))
+        camera = self.camera()
+        self.assertEqual(self.once()[0], "CRITICAL")  # a ring without frames
+        self.fill(camera, [self.picture() for _ in range(5)])
+        camera.close()
+        self.assertEqual(self.once()[:2], ("CRITICAL", ["ring"]))
+        tool = self.start("camcap", "test:", "cam0")
+        self.wait_ring("cam0", 5)
+        tool.stop(signal.SIGKILL)
+        state, checks, answer = self.once()
+        self.assertEqual(state, "CRITICAL")
+        self.assertIn("died", " ".join(reason["text"] for reason in answer["reasons"]))
+
+    def test_frame_numbers_and_clocks_that_jump_back_hurt_nobody(self):
+        camera = self.camera()
+        self.fill(camera, [self.picture() for _ in range(10)])
+        camera.start_ns -= 5_000_000_000
+        for number in range(10):
+            camera.publish(self.picture(), number)
+        camera.start_ns = time.monotonic_ns() - 1_000_000_000 // 3
+        for number in range(10):
+            camera.publish(self.picture(), number)
+        self.assertEqual(self.once()[:2], ("OK", []))
+
+    def test_jpeg_rings_are_decoded_and_damaged_frames_left_out(self):
+        jpeg = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+                               f"testsrc2=size={WIDTH}x{HEIGHT}:rate=30", "-frames:v", "8", "-pix_fmt", "yuvj420p", "-q:v", "2",
+                               "-f", "image2pipe", "-c:v", "mjpeg", "-"], capture_output=True, check=True).stdout
+        frames = [b"\xff\xd8\xff" + part for part in jpeg.split(b"\xff\xd8\xff")[1:]]
+        self.assertEqual(len(frames), 8)
+        camera = self.camera(codec=rings.MJPEG)
+        self.fill(camera, frames + [frames[-1][:500]])
+        state, _, answer = self.once("--freeze-time", "0", "--samples", "9")
+        self.assertEqual(answer["pictures"], 8)
+        self.assertIn(state, ("OK", "WARNING"))
+
+    def test_video_rings_are_refused_with_the_way_out(self):
+        self.fill(self.camera(codec=rings.H264), [b"\0\0\0\1\x65" + bytes(100)] * 3)
+        result = self.run_tool("framecheck", "cam0")
+        self.assertEqual(result.returncode, 3)
+        self.assertIn(b"shmpub cam0 --out", result.out)
+
+    def test_watching_follows_a_camera_that_goes_and_comes_back(self):
+        answers = os.path.join(self.tmp, "answers")
+
+        def states():
+            with open(answers) as file:
+                return [json.loads(line)["state"] for line in file if line.endswith("\n")]
+        with open(answers, "wb") as out:
+            watch = self.start("framecheck", "cam0", "--watch", "--interval", "100ms", stdout=out)
+            wait_for("a missing ring to be told", lambda: "CRITICAL" in states())
+            camera = self.start("camcap", "test:", "cam0")
+            wait_for("the camera to be fine", lambda: states()[-1:] == ["OK"])
+            camera.stop(signal.SIGKILL)
+            wait_for("its death to be told", lambda: states()[-1:] == ["CRITICAL"])
+            self.start("camcap", "test:", "cam0")
+            wait_for("it to be fine again", lambda: states()[-1:] == ["OK"])
+            self.assertEqual(watch.stop(), 0)
+
+    def test_what_was_learnt_is_alarmed_about(self):
+        camera, baseline = self.camera(), os.path.join(self.tmp, "baseline.json")
+        stop = threading.Event()
+
+        def film():
+            number = 0
+            while not stop.wait(0.03):
+                camera.publish(self.picture(), number)
+                number += 1
+        thread = threading.Thread(target=film)
+        thread.start()
+        try:
+            learn = self.run_tool("framecheck", "cam0", "--learn", "3s", "--interval", "60ms", "--baseline", baseline)
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(learn.returncode, 0, learn.err)
+        with open(baseline) as file:
+            learnt = json.load(file)
+        self.assertEqual(learnt["subject"], "cam0")
+        self.fill(camera, [self.picture() for _ in range(8)])
+        self.assertEqual(self.once("--baseline", baseline)[:2], ("OK", []))
+        # The same figures at every hour, so that the test may run over the end of one.
+        for hour in range(24):
+            learnt["hours"][str(hour)] = next(iter(learnt["hours"].values()))
+        with open(baseline, "w") as file:
+            json.dump(learnt, file)
+        self.scene = 100 + (self.scene - 100) * 0.6
+        self.fill(camera, [self.picture() for _ in range(8)])
+        state, checks, answer = self.once("--baseline", baseline)
+        self.assertEqual(state, "WARNING")
+        self.assertIn("contrast", checks)
+        self.assertIn("usually", answer["reasons"][0]["text"])
+
+    def metadata(self, ring, count):
+        reader = rings.Reader(self.lib, ring)
+        self.addCleanup(reader.close)
+        out = []
+        frame = rings.CFrame(struct_bytes=ctypes.sizeof(rings.CFrame))
+        while len(out) < count:
+            if self.lib.camring_reader_next(reader.handle, ctypes.byref(frame), 5_000_000_000, 0) != 0:
+                break
+            out.append((frame.source_number, ctypes.string_at(frame.metadata, frame.metadata_bytes).decode(),
+                        ctypes.string_at(frame.payload, frame.payload_bytes)))
+        return out
+
+    def test_the_gate_sorts_frames_and_says_why(self):
+        camera = self.camera()
+        gate = self.start("framecheck", "cam0", "--gate", "good", "--reject", "qc", "--freeze-time", "0", "--frames", "64")
+        wait_for("the gate to read", lambda: camera.consumers() > 0)
+        black = bytes([2]) * (WIDTH * HEIGHT)
+        pictures = [black if number % 3 == 0 else self.picture() for number in range(30)]
+        self.fill(camera, pictures)
+        self.wait_ring("good", 20)
+        self.wait_ring("qc", 10)
+        good, rejected = self.metadata("good", 20), self.metadata("qc", 10)
+        self.assertEqual([number for number, _, _ in good], [n for n in range(30) if n % 3])
+        self.assertEqual([number for number, _, _ in rejected], [n for n in range(30) if n % 3 == 0])
+        for number, metadata, payload in good:
+            self.assertEqual((metadata, payload), ("", pictures[number]))
+        for number, metadata, payload in rejected:
+            reasons = json.loads(metadata)["framecheck"]
+            self.assertEqual(reasons["state"], "CRITICAL")
+            self.assertIn("black", reasons["reasons"][0])
+            self.assertEqual(payload, pictures[number])
+        self.assertEqual(gate.stop(), 0, gate.stderr)
+        self.assertIn("20 frames passed, 10 failed", gate.stderr)
+
+
+if __name__ == "__main__":
+    main()
