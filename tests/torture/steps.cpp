@@ -209,6 +209,54 @@ std::uint64_t all_points(const Act& act, const std::string& directory) {
   return point;
 }
 
+// System calls of a stretch of code in a child that set up a ring with a frame and a reader that has not read
+// it.
+std::uint64_t system_calls(const std::function<void(RingWriter&, RingReader&)>& stretch) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(77);
+    RingWriter writer(spec());
+    RingReader reader(kName, {.start = ReadStart::oldest});
+    publish(writer);
+    ::raise(SIGSTOP);
+    stretch(writer, reader);
+    ::raise(SIGSTOP);
+    ::_exit(0);
+  }
+  (void)stopped(pid);
+  std::uint64_t stops = 0;
+  do {
+    ::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr);
+    ++stops;
+  } while (stopped(pid) == SIGTRAP);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, __WALL);
+  (void)remove_dead_ring(kName);
+  return stops / 2;  // entry and exit
+}
+
+// Reading a frame that is there, and publishing when nobody sleeps, cost no system call: counted beside
+// nothing.
+void count_system_calls() {
+  const Act act{"system calls", false, true, {}};
+  const std::uint64_t nothing = system_calls([](RingWriter&, RingReader&) {});
+  const std::uint64_t reading = system_calls([](RingWriter&, RingReader& reader) {
+    FrameView view;
+    if (reader.next(view, 1s) != ReadStatus::frame || !reader.still_valid(view)) ::_exit(3);
+  });
+  const std::uint64_t publishing = system_calls([](RingWriter& writer, RingReader&) {
+    CommitInfo info;
+    Claim claim = writer.claim(kPayload);
+    writer.commit(std::move(claim), kPayload, info);
+  });
+  must(reading == nothing, act, reading - nothing, "reading a frame that is there makes system calls");
+  must(publishing <= nothing + 1, act, publishing - nothing,
+       "publishing makes more system calls than one wake-up");
+  std::printf("system calls: %llu to read a frame that is there, %llu to publish\n",
+              static_cast<unsigned long long>(reading - nothing),
+              static_cast<unsigned long long>(publishing - nothing));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -228,6 +276,7 @@ int main(int argc, char** argv) {
       {"close", false, true, [](auto& writer, auto) { writer->close(); }},
   };
   try {
+    if (argc == 1) count_system_calls();
     for (const Act& act : acts) {
       bool wanted = argc == 1;
       for (int i = 1; i < argc; ++i) wanted = wanted || std::string(argv[i]) == act.name;

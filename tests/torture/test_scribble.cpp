@@ -115,8 +115,8 @@ void survive(const RingSpec& spec, std::uint64_t seed) {
 
   std::array<std::uint64_t, 4> statuses{};
   std::uint64_t sum = 0;
+  std::vector<std::unique_ptr<RingReader>> readers;
   {
-    std::vector<std::unique_ptr<RingReader>> readers;
     Bytes copy;
     std::string metadata;
     const auto end = std::chrono::steady_clock::now() + 1500ms;
@@ -150,19 +150,25 @@ void survive(const RingSpec& spec, std::uint64_t seed) {
   CHECK(statuses[static_cast<std::size_t>(ReadStatus::corrupt)] > 0);
   CHECK(sum > 0);
 
-  // What is whole again is read again, also by who saw the damage; a new writer takes the damaged name.
-  RingReader reader(spec.name.c_str());
+  // A new writer takes the damaged name, and who saw the damage reads it as if nothing had been.
+  REQUIRE_FALSE(readers.empty());
+  RingReader& reader = *readers.front();
   RingWriter writer(spec);
   const std::size_t bytes = std::max<std::size_t>(writer.format().raw_bytes(), 700);
   const std::uint64_t number = put(writer, bytes);
   // The damaged ring may have had frames to show before the reader moves on.
   bool right = false;
   Bytes copy;
+  std::string seen;
   for (int tries = 0; tries < 100 && !right; ++tries) {
     FrameView view;
-    if (reader.next(view, 100ms) != ReadStatus::frame) continue;
+    const ReadStatus next = reader.next(view, 100ms);
+    seen += " " + std::to_string(static_cast<int>(next));
+    if (next != ReadStatus::frame) continue;
+    seen += ":" + std::to_string(view.info.number);
     right = view.info.number == number && reader.copy(view, copy) && copy == payload_of(number, bytes);
   }
+  CAPTURE(number, seen, reader.epoch());
   CHECK(right);
 }
 
