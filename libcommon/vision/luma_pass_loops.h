@@ -6,7 +6,9 @@ using Lanes [[gnu::vector_size(32)]] = std::int16_t;
 using Counts [[gnu::vector_size(32)]] = std::int32_t;
 constexpr std::uint32_t kLanes = 16;
 // 32 answers of the Laplacian (at most 1020 each way) fit a 16-bit lane.
-constexpr std::uint32_t kVectorsBeforeFlush = 32;
+constexpr std::uint32_t kVectorsBeforeFlush = 31;  // and the row's last one
+// Squares of 8192 columns fit a 32-bit lane.
+constexpr std::uint32_t kFlushesBeforeTotal = 16;
 
 [[gnu::always_inline]] inline void load(const std::uint8_t* from, Lanes& to) noexcept {
   Bytes bytes;
@@ -14,44 +16,39 @@ constexpr std::uint32_t kVectorsBeforeFlush = 32;
   to = __builtin_convertvector(bytes, Lanes);
 }
 
-// Adds the squares of 16 lanes, two neighbours into one sum.
-[[gnu::always_inline]] inline void add_squares(const Lanes& value, Counts& to) noexcept {
+// Adds the products of 16 lanes, two neighbours into one sum.
+[[gnu::always_inline]] inline void add_products(const Lanes& a, const Lanes& b, Counts& to) noexcept {
 #if defined(__AVX2__)
   using Words [[gnu::vector_size(32)]] = short;
   to += reinterpret_cast<Counts>(
-      __builtin_ia32_pmaddwd256(reinterpret_cast<Words>(value), reinterpret_cast<Words>(value)));
+      __builtin_ia32_pmaddwd256(reinterpret_cast<Words>(a), reinterpret_cast<Words>(b)));
 #else
   using Half [[gnu::vector_size(16)]] = std::int16_t;
   using Four [[gnu::vector_size(16)]] = std::int32_t;
-  Half halves[2];
+  Half left[2], right[2];
   Four sums[2];
-  __builtin_memcpy(halves, &value, sizeof value);
+  __builtin_memcpy(left, &a, sizeof a);
+  __builtin_memcpy(right, &b, sizeof b);
   __builtin_memcpy(sums, &to, sizeof to);
   for (int i = 0; i < 2; ++i) {
 #if defined(__SSE2__)
-    sums[i] += reinterpret_cast<Four>(__builtin_ia32_pmaddwd128(halves[i], halves[i]));
+    sums[i] += reinterpret_cast<Four>(__builtin_ia32_pmaddwd128(left[i], right[i]));
 #else
     using Quarter [[gnu::vector_size(8)]] = std::int16_t;
-    Quarter parts[2];
-    __builtin_memcpy(parts, &halves[i], sizeof parts);
-    for (const Quarter& part : parts) {
-      const Four wide = __builtin_convertvector(part, Four);
-      sums[i] += wide * wide;
-    }
+    Quarter x[2], y[2];
+    __builtin_memcpy(x, &left[i], sizeof x);
+    __builtin_memcpy(y, &right[i], sizeof y);
+    for (int j = 0; j < 2; ++j)
+      sums[i] += __builtin_convertvector(x[j], Four) * __builtin_convertvector(y[j], Four);
 #endif
   }
   __builtin_memcpy(&to, sums, sizeof to);
 #endif
 }
 
-[[gnu::always_inline]] inline std::int64_t total(const Lanes& lanes) noexcept {
+[[gnu::always_inline]] inline std::int64_t total(const Counts& lanes) noexcept {
   std::int64_t sum = 0;
-  for (std::uint32_t i = 0; i < kLanes; ++i) sum += lanes[i];
-  return sum;
-}
-[[gnu::always_inline]] inline std::uint64_t total(const Counts& lanes) noexcept {
-  std::uint64_t sum = 0;
-  for (std::uint32_t i = 0; i < 8; ++i) sum += static_cast<std::uint32_t>(lanes[i]);
+  for (std::uint32_t i = 0; i < 8; ++i) sum += lanes[i];
   return sum;
 }
 
@@ -60,15 +57,29 @@ struct Running {
   Lanes sum{}, laplace{}, dark{}, bright{};
   Counts squares{}, laplace_squares{};
 };
+// Where the 16-bit lanes go before they are full.
+struct Wide {
+  Counts sum{}, laplace{}, dark{}, bright{};
+};
 
-[[gnu::always_inline]] inline void flush(Running& running, RowSums& sums) noexcept {
-  sums.sum += static_cast<std::uint64_t>(total(running.sum));
-  sums.laplace += total(running.laplace);
-  sums.squares += total(running.squares);
-  sums.laplace_squares += total(running.laplace_squares);
-  sums.dark += static_cast<std::uint64_t>(-total(running.dark));  // a true lane is -1
-  sums.bright += static_cast<std::uint64_t>(-total(running.bright));
+[[gnu::always_inline]] inline void flush(Running& running, Wide& wide) noexcept {
+  const Lanes ones = Lanes{} + std::int16_t{1};
+  add_products(running.sum, ones, wide.sum);
+  add_products(running.laplace, ones, wide.laplace);
+  add_products(running.dark, ones, wide.dark);
+  add_products(running.bright, ones, wide.bright);
+  running.sum = running.laplace = running.dark = running.bright = Lanes{};
+}
+
+inline void add_totals(Running& running, Wide& wide, RowSums& sums) noexcept {
+  sums.sum += static_cast<std::uint64_t>(total(wide.sum));
+  sums.laplace += total(wide.laplace);
+  sums.squares += static_cast<std::uint64_t>(total(running.squares));
+  sums.laplace_squares += static_cast<std::uint64_t>(total(running.laplace_squares));
+  sums.dark += static_cast<std::uint64_t>(-total(wide.dark));  // a true lane is -1
+  sums.bright += static_cast<std::uint64_t>(-total(wide.bright));
   running = Running{};
+  wide = Wide{};
 }
 
 // Sixteen columns from x on, all of them inside the picture's border; lanes outside `mask` count nothing.
@@ -90,8 +101,8 @@ template <bool kNoise>
   running.sum += sample;
   running.dark += (middle <= dark) & mask;
   running.bright += (middle >= bright) & mask;
-  add_squares(laplace, running.laplace_squares);
-  add_squares(sample, running.squares);
+  add_products(laplace, laplace, running.laplace_squares);
+  add_products(sample, sample, running.squares);
   if constexpr (kNoise) {
     Lanes a, b, c, d;
     load(row.above + x - 1, a);
@@ -132,22 +143,24 @@ void add_inside(const Row& row, RowSums& sums) noexcept {
   const std::uint32_t end = row.width - 1;
   const Lanes all = Lanes{} - std::int16_t{1};
   Running running;
-  std::uint32_t x = 1, vectors = 0;
+  Wide wide;
+  std::uint32_t x = 1, vectors = 0, flushes = 0;
   for (; x + kLanes <= end; x += kLanes) {
     add_lanes<kNoise>(row, x, all, dark, bright, running);
-    if (++vectors == kVectorsBeforeFlush) {
-      flush(running, sums);
-      vectors = 0;
-    }
+    if (++vectors < kVectorsBeforeFlush) continue;
+    vectors = 0;
+    flush(running, wide);
+    if (++flushes % kFlushesBeforeTotal == 0) add_totals(running, wide, sums);
   }
-  flush(running, sums);
-  if (x == end) return;
-  // The last vector begins where it still fits; its first columns were there already.
-  const std::uint32_t begin = end - kLanes;
-  Lanes mask{};
-  for (std::uint32_t i = x - begin; i < kLanes; ++i) mask[i] = -1;
-  add_lanes<kNoise>(row, begin, mask, dark, bright, running);
-  flush(running, sums);
+  if (x != end) {
+    // The last vector begins where it still fits; its first columns were there already.
+    const std::uint32_t begin = end - kLanes;
+    Lanes mask{};
+    for (std::uint32_t i = x - begin; i < kLanes; ++i) mask[i] = -1;
+    add_lanes<kNoise>(row, begin, mask, dark, bright, running);
+  }
+  flush(running, wide);
+  add_totals(running, wide, sums);
 }
 
 void add_row(const Row& row, RowSums& sums) noexcept {
