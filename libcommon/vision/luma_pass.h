@@ -22,7 +22,8 @@ struct Row {
   const std::uint8_t *above, *row, *below;
   std::uint32_t width;  // at least 1
   std::uint8_t dark, bright;
-  std::uint16_t* noise;  // per column, |Immerkaer's mask|; null in the first and last row
+  std::uint16_t* noise;   // per column, |Immerkaer's mask|; null in the first and last row
+  std::int16_t* scratch;  // 2 * width, any content
 };
 
 void add_row(const Row& row, RowSums& sums) noexcept;

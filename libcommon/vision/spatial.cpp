@@ -44,6 +44,7 @@ void SpatialMeter::begin(std::uint32_t width) {
   noise_columns_.assign(width, 0);
   step_columns_.assign(width, 0);
   zeros_.assign(kBlock, 0);
+  scratch_.resize(std::size_t{width} * 2);
   blocks_.clear();
   for (auto& histogram : histograms_) histogram.fill(0);
   across_.fill(0);
@@ -115,6 +116,7 @@ SpatialStats SpatialMeter::measure(const LumaView& luma) {
   pass::RowSums sums;
   pass::Row row{};
   row.width = width;
+  row.scratch = scratch_.data();
   row.dark = luma.full_range ? 0 : 16;
   row.bright = luma.full_range ? 255 : 235;
   const auto end_steps = [&] {

@@ -44,6 +44,7 @@ class SpatialMeter {
   };
   std::vector<std::uint16_t> noise_columns_, step_columns_;
   std::vector<std::uint8_t> zeros_;
+  std::vector<std::int16_t> scratch_;
   std::vector<Block> blocks_;
   std::vector<float> sigmas_;
   std::array<std::array<std::uint32_t, 256>, 4> histograms_{};

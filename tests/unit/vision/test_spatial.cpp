@@ -84,11 +84,13 @@ TEST_CASE("spatial: portable and AVX2 loops add up to the same", "[vision]") {
   const Luma plane = random_plane({333, 9}, 5);
   pass::RowSums sums[2];
   std::vector<std::uint16_t> noise[2] = {std::vector<std::uint16_t>(333), std::vector<std::uint16_t>(333)};
+  std::vector<std::int16_t> scratch(2 * 333);
   const pass::Functions* sides[] = {&pass::portable_functions(), &pass::functions()};
   for (int side = 0; side < 2; ++side) {
     for (std::uint32_t y = 1; y < 8; ++y) {
       const auto row = [&](std::uint32_t at) { return plane.view().row(at); };
-      sides[side]->row({row(y - 1), row(y), row(y + 1), 333, 10, 240, noise[side].data()}, sums[side]);
+      sides[side]->row({row(y - 1), row(y), row(y + 1), 333, 10, 240, noise[side].data(), scratch.data()},
+                       sums[side]);
     }
   }
   CHECK(noise[0] == noise[1]);
