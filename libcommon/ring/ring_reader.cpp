@@ -173,8 +173,11 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
     if (left <= 0) return ReadStatus::timeout;
     if (over) {
       nap(std::min(left, kSearchNs));
-    } else if (futex_wait(word, value, std::min(left, kLookNs)) == FutexResult::woken) {
-      futex_wake(word, kWakeFanout);  // hand the waking on before doing anything else: see waker.h
+    } else if (futex_wait(word, value, std::min(left, kLookNs)) == FutexResult::woken &&
+               word.load(std::memory_order_relaxed) != value) {
+      // Hand the waking on before doing anything else: see waker.h. Only with news: else readers that have
+      // seen the frame and sleep again would wake each other for ever.
+      futex_wake(word, kWakeFanout);
     }
     now = monotonic_ns();
   }
