@@ -15,7 +15,7 @@ namespace camring::framecheck {
 
 struct GateSpec {
   std::string from, out, reject;  ///< rings; reject may be empty: failed frames are dropped
-  std::uint32_t frames = 0;  ///< that each ring holds at least; 0: the format's usual number
+  std::uint32_t frames = 0;       ///< that each ring holds at least; 0: the format's usual number
   app::RingAccess access;
 };
 
