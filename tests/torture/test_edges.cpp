@@ -200,21 +200,37 @@ TEST_CASE(
     "a writer out of descriptors refuses consumers without spinning, and takes them when it can again") {
   RingDirectory directory;
   RingWriter writer(gray_spec("cam0"));
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  std::vector<RingReader> readers;
-  const UniqueFd probe(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  rlimit tight = before;
+  {
+    // The control channel is up once it has served somebody: from then on it opens nothing of its own.
+    const RingReader first("cam0", {.connect = true});
+    while (writer.consumer_count() == 0) std::this_thread::yield();
+  }
+  while (writer.consumer_count() != 0) std::this_thread::yield();
+  struct Limit {
+    Limit() { ::getrlimit(RLIMIT_NOFILE, &before); }
+    ~Limit() { lift(); }
+    void lift() const { ::setrlimit(RLIMIT_NOFILE, &before); }
+    rlimit before{};
+  } limit;
+  rlimit tight = limit.before;
+  tight.rlim_cur = 256;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  std::vector<UniqueFd> fill;
+  for (;;) {
+    UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!fd) break;
+    fill.push_back(std::move(fd));
+  }
   // Room for the reader's own socket, none for the writer's end.
-  tight.rlim_cur = static_cast<rlim_t>(probe.get()) + 2;
-  ::setrlimit(RLIMIT_NOFILE, &tight);
+  fill.pop_back();
+  std::vector<RingReader> readers;
   readers.emplace_back("cam0", ReaderOptions{.connect = true});
   const std::int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   const timespec half{0, 500'000'000};
   ::nanosleep(&half, nullptr);
   CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu < 300'000'000);
   CHECK(writer.consumer_count() == 0);
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  limit.lift();
   const std::int64_t end = monotonic_ns() + 20'000'000'000;
   while (writer.consumer_count() == 0 && monotonic_ns() < end) std::this_thread::yield();
   CHECK(writer.consumer_count() == 1);
