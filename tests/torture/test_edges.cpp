@@ -38,10 +38,10 @@ pid_t killed_writer(const RingSpec& spec, int frames) {
     ::pause();
     return 0;
   });
+  ::close(ready[1]);  // else a child that ends early would leave us waiting for ourselves
   char byte = 0;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
   ::close(ready[0]);
-  ::close(ready[1]);
   ::kill(child, SIGKILL);
   wait_for_child(child);
   return child;
