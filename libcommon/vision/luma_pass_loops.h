@@ -3,6 +3,7 @@
 
 using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
 using Lanes [[gnu::vector_size(32)]] = std::int16_t;
+using UnsignedLanes [[gnu::vector_size(32)]] = std::uint16_t;
 using Counts [[gnu::vector_size(32)]] = std::int32_t;
 constexpr std::uint32_t kLanes = 16;
 // 32 answers of the Laplacian (at most 1020 each way) fit a 16-bit lane.
@@ -130,14 +131,15 @@ template <bool kNoise, bool kMasked>
   add_products(laplace, laplace, running.laplace_squares);
   add_products(sample, sample, running.squares);
   if constexpr (kNoise) {
-    Lanes before, after, noise;
+    Lanes before, after;
+    UnsignedLanes noise;  // a column's sum may use all sixteen bits
     load(beside + x - 1, before);
     load(beside + x + 1, after);
     const Lanes answer = (before + after) - (cross << 1) + four;
     Lanes size = answer < 0 ? -answer : answer;
     if constexpr (kMasked) size &= mask;
     __builtin_memcpy(&noise, row.noise + x, sizeof noise);
-    noise += size;
+    noise += reinterpret_cast<const UnsignedLanes&>(size);
     __builtin_memcpy(row.noise + x, &noise, sizeof noise);
   }
 }
