@@ -242,6 +242,9 @@ class Ring:
                 return None
             if self.u32(STATE) in (ENDED, SUPERSEDED) or self.replaced():
                 if self.replaced():
+                    frame = self._take()  # what came since the last look, before moving on
+                    if frame is not None:
+                        return frame
                     self.open()
                 else:
                     time.sleep(min(0.02, left))

@@ -132,6 +132,9 @@ RingReader::State::Took RingReader::State::take(FrameView& out, bool skip_to_new
 bool RingReader::State::look_for_next(std::int64_t now) {
   looked_ns = now;
   if (view && !view->replaced(paths.ring)) return false;
+  // Nothing is published any more in a generation that has been replaced: what came since the last look is
+  // taken before moving on.
+  if (view && view->head() > next) return false;
   return attach();
 }
 
@@ -172,12 +175,12 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
     const std::int64_t left = deadline - now;
     if (left <= 0) return ReadStatus::timeout;
     if (over) {
-      nap(std::min(left, kSearchNs));
+      if (view->head() <= next) nap(std::min(left, kSearchNs));
     } else if (futex_wait(word, value, std::min(left, kLookNs)) == FutexResult::woken &&
                word.load(std::memory_order_relaxed) != value) {
-      // Hand the waking on before doing anything else: see waker.h. Only with news: else readers that have
-      // seen the frame and sleep again would wake each other for ever.
-      futex_wake(word, kWakeFanout);
+      // Hand the waking on before doing anything else: see waker.h. Only with news, and only to who has none:
+      // else readers that have seen the frame and sleep again would wake each other for ever.
+      futex_wake_unaware(word, word.load(std::memory_order_relaxed), kWakeFanout);
     }
     now = monotonic_ns();
   }

@@ -37,7 +37,9 @@ bool Waker::helped() noexcept {
 }
 
 void Waker::wake(std::atomic<std::uint32_t>& word) noexcept {
-  if (futex_wake(word, kWakeFanout) < kWakeFanout) return;  // that was everybody
+  if (futex_wake_unaware(word, word.load(std::memory_order_relaxed), kWakeFanout) < kWakeFanout) {
+    return;  // that was everybody
+  }
   if (!helped()) return wake_all_now(word);
   word_.store(&word);
   kicks_.fetch_add(1);
@@ -65,7 +67,9 @@ void Waker::backstop() {
     seen = kicks;
     nap(kBackstopDelayNs);
     busy_.store(true);
-    if (auto* word = word_.load(); word != nullptr) futex_wake(*word, INT_MAX);
+    if (auto* word = word_.load(); word != nullptr) {
+      futex_wake_unaware(*word, word->load(std::memory_order_relaxed), INT_MAX);
+    }
     busy_.store(false);
   }
 }
