@@ -88,6 +88,13 @@ std::optional<std::string> PasswordFile::known(std::string_view authorization) c
   return found == proved_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<std::string> PasswordFile::plain(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || found->second.starts_with('$')) return std::nullopt;
+  return found->second;
+}
+
 std::optional<std::string> PasswordFile::check(std::string_view authorization) {
   const auto given = parse_basic(authorization);
   if (!given) return std::nullopt;

@@ -24,6 +24,9 @@ class PasswordFile {
   [[nodiscard]] std::optional<std::string> known(std::string_view authorization) const;
   /// The name when the header is right. Hashing takes milliseconds: not for the event loop.
   [[nodiscard]] std::optional<std::string> check(std::string_view authorization);
+  /// The password of a name that the file has in plain: Digest authentication can't do with a hash of another
+  /// kind. Empty for other names.
+  [[nodiscard]] std::optional<std::string> plain(const std::string& name) const;
 
  private:
   using Digest = std::array<std::uint8_t, 32>;

@@ -47,11 +47,11 @@ Address resolve(const ListenAddress& listen) {
   return address;
 }
 
-std::string url_of(int fd, bool tls, bool& loopback) {
+std::string url_of(int fd, bool tls, bool& loopback, const std::string& protocol) {
   Address address;
   address.size = sizeof address.storage;
   ::getsockname(fd, address.get(), &address.size);
-  const std::string scheme = tls ? "https://" : "http://";
+  const std::string scheme = protocol + (tls ? "s://" : "://");
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (address.storage.ss_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
@@ -135,7 +135,7 @@ ListenAddress parse_listen(std::string_view text) {
   return address;
 }
 
-ListeningSocket listen_at(const ListenAddress& listen, bool tls) {
+ListeningSocket listen_at(const ListenAddress& listen, bool tls, const std::string& protocol) {
   if (!listen.path.empty()) return listen_unix(listen.path);
   Address address = resolve(listen);
   ListeningSocket socket;
@@ -153,11 +153,11 @@ ListeningSocket listen_at(const ListenAddress& listen, bool tls) {
                              "--listen 0 picks a free port"
                            : "choose another --listen");
   }
-  socket.url = url_of(socket.fd.get(), tls, socket.loopback);
+  socket.url = url_of(socket.fd.get(), tls, socket.loopback, protocol);
   return socket;
 }
 
-ListeningSocket adopt_listener(UniqueFd fd, bool tls) {
+ListeningSocket adopt_listener(UniqueFd fd, bool tls, const std::string& protocol) {
   int listening = 0;
   socklen_t size = sizeof listening;
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
@@ -166,7 +166,7 @@ ListeningSocket adopt_listener(UniqueFd fd, bool tls) {
   }
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   ListeningSocket socket;
-  socket.url = url_of(fd.get(), tls, socket.loopback);
+  socket.url = url_of(fd.get(), tls, socket.loopback, protocol);
   socket.fd = std::move(fd);
   return socket;
 }

@@ -29,8 +29,10 @@ struct ListeningSocket {
 };
 
 /// @throws Error: system (port in use: says so), no_permission, usage (no such address).
-[[nodiscard]] ListeningSocket listen_at(const ListenAddress& address, bool tls);
+/// `protocol`: how the URL begins, with an "s" more under TLS.
+[[nodiscard]] ListeningSocket listen_at(const ListenAddress& address, bool tls,
+                                        const std::string& protocol = "http");
 /// For a socket that is open already. @throws Error (usage) when it does not listen.
-[[nodiscard]] ListeningSocket adopt_listener(UniqueFd fd, bool tls);
+[[nodiscard]] ListeningSocket adopt_listener(UniqueFd fd, bool tls, const std::string& protocol = "http");
 
 }  // namespace camring::net

@@ -1,0 +1,235 @@
+#include "feed.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace camring::rtspserve {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kWantNs = 5'000'000'000;
+constexpr std::int64_t kLookNs = 200'000'000;
+constexpr std::int64_t kHungNs = 5'000'000'000;
+
+std::uint32_t random32() {
+  std::random_device device;
+  return device();
+}
+
+std::string reason_of(WriterState writer, const std::string& name) {
+  switch (writer) {
+    case WriterState::absent:
+      return "there is no ring '" + name + "' yet";
+    case WriterState::starting:
+      return "no frame has come yet";
+    case WriterState::live:
+      return "no frame for some time";
+    case WriterState::no_signal:
+      return "the source gives no signal";
+    case WriterState::stalled:
+      return "the writer is stopped or hangs";
+    case WriterState::ended:
+      return "the writer ended";
+    case WriterState::dead:
+      return "the writer died";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Feed::Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
+           std::function<void(std::shared_ptr<rtp::PacketBlock>)> arrived)
+    : ring_(std::move(ring)),
+      options_(options),
+      arrived_(std::move(arrived)),
+      time_base_(random32()),
+      ssrc_(random32()),
+      // Numbers start low enough not to wrap in a short recording (RFC 3711 asks the same).
+      first_seq_(static_cast<std::uint16_t>(random32() & 0x7fff)),
+      frames_total_(metrics.counter("frames_total", "Frames taken from the ring.", {{"ring", ring_}})),
+      missed_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                    {{"ring", ring_}, {"reason", "missed"}})),
+      unfit_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                   {{"ring", ring_}, {"reason", "unfit"}})),
+      requests_total_(metrics.counter("keyframe_requests_total", "Keyframes asked for.", {{"ring", ring_}})),
+      source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring_}})) {
+  state_.reason = reason_of(WriterState::absent, ring_);
+  beat_ns_.store(monotonic_ns());
+  want();  // an encoder that works on demand shows at once what it makes
+  thread_ = std::thread([this] { run(); });
+}
+
+Feed::~Feed() {
+  stop();
+  thread_.join();
+}
+
+FeedState Feed::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void Feed::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
+bool Feed::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
+
+void Feed::run() {
+  ReaderOptions options;
+  options.label = "rtspserve";
+  std::optional<RingReader> reader;
+  while (!quit_.load()) {
+    beat_ns_.store(monotonic_ns());
+    try {
+      if (!reader) {
+        reader.emplace(ring_, options);
+        if (reader->attached()) follow_format(reader->format());
+      }
+      step(*reader);
+    } catch (const Error& error) {  // not permitted, damaged, or a codec that can't be served
+      fault_.report(error.what());
+      {
+        const std::lock_guard lock(mutex_);
+        state_.reason = error.what();
+      }
+      source_up_.set(0);
+      reader.reset();
+      demanded_ = false;
+      std::this_thread::sleep_for(kLookNs * 1ns);
+    }
+  }
+}
+
+void Feed::step(RingReader& reader) {
+  const std::int64_t now = monotonic_ns();
+  const bool wanted = viewers_.load() || now < wanted_until_ns_.load();
+  if (wanted != demanded_) {
+    demanded_ = wanted;
+    demanded_since_ns_ = now;
+    reader.set_demand(wanted);
+  }
+  if (wanted && keyframe_wanted_.exchange(false)) {
+    requests_total_.add();
+    reader.request_keyframe();
+  }
+  FrameView view;
+  const ReadStatus status = reader.next(view, demanded_ ? 50ms : 20ms);
+  if (status == ReadStatus::moved) follow_format(reader.format());
+  if (status == ReadStatus::frame && packetizer_) {
+    take_frame(reader, view);
+  } else {
+    look(reader);
+  }
+}
+
+// Another codec is another stream, with new numbers; all else goes on in the same one.
+void Feed::follow_format(const FrameFormat& format) {
+  if (format.codec != format_.codec) {
+    packetizer_.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      state_.format = {};
+    }
+    if (format.codec != Codec::h264 && format.codec != Codec::hevc && format.codec != Codec::mjpeg) {
+      format_ = {};
+      throw Error(ExitCode::data, "serve ring", ring_,
+                  "it holds " + describe(format) + ", not video that RTP carries",
+                  "serve the ring that this makes: shmpub " + ring_ + " --out " + ring_ + ".h264:h264");
+    }
+    if (stream_) arrived_(nullptr);
+    stream_ = std::make_unique<rtp::PacketWriter>(ssrc_, stream_ ? stream_->next_seq() : first_seq_,
+                                                  rtp::payload_type(format.codec), options_.max_packet);
+    packetizer_ = rtp::make_packetizer(format.codec, *stream_);
+  }
+  format_ = format;
+  await_keyframe_ = true;
+  if (!format.extradata.empty()) packetizer_->set_extradata(format.extradata);
+  publish_format();
+}
+
+void Feed::publish_format() {
+  const auto sets = packetizer_->extradata();
+  announced_.assign(sets.begin(), sets.end());
+  if (format_.codec != Codec::mjpeg && announced_.empty()) return;  // not known well enough yet
+  FrameFormat format = format_;
+  format.extradata = announced_;
+  const std::lock_guard lock(mutex_);
+  if (state_.format == format) return;
+  state_.format = std::move(format);
+  ++state_.format_version;
+}
+
+void Feed::take_frame(RingReader& reader, const FrameView& view) {
+  missed_total_.add(view.missed);
+  const std::int64_t capture_ns = view.info.capture_ns;
+  if (!reader.copy(view, frame_)) {  // overwritten meanwhile: what depends on it is of no use
+    missed_total_.add();
+    await_keyframe_ = true;
+    return;
+  }
+  if (await_keyframe_ && !view.info.keyframe()) return;
+  auto block = std::make_shared<rtp::PacketBlock>();
+  if (!packetizer_->packetize(frame_, view.info.keyframe(), rtp_time(capture_ns), *block)) {
+    unfit_total_.add();
+    const std::lock_guard lock(mutex_);
+    ++state_.unfit;
+    if (format_.codec == Codec::mjpeg && state_.frames == 0) {
+      state_.reason =
+          "its pictures are no JPEG that RTP can carry (baseline 4:2:0 or 4:2:2 with the usual Huffman "
+          "tables)";
+    }
+    return;
+  }
+  await_keyframe_ = false;
+  block->capture_ns = capture_ns;
+  block->available_ns = view.info.publish_ns;
+  const std::int64_t now = monotonic_ns();
+  if (!std::ranges::equal(packetizer_->extradata(), announced_)) publish_format();
+  frames_total_.add();
+  {
+    const std::lock_guard lock(mutex_);
+    if (capture_ns > last_capture_ns_ && last_capture_ns_ != 0) {
+      const std::int64_t period =
+          (capture_ns - last_capture_ns_) / static_cast<std::int64_t>(view.missed + 1);
+      const std::int64_t known = state_.period_ns;
+      state_.period_ns = known == 0 || period > 4 * known ? period : (known * 9 + period) / 10;
+    }
+    ++state_.frames;
+    state_.missed = reader.missed();
+    state_.capture_ns = capture_ns;
+    state_.writer = WriterState::live;
+    state_.reason.clear();
+    state_.wall_offset_ns = reader.wall_offset_ns();
+  }
+  last_capture_ns_ = capture_ns;
+  last_frame_ns_ = now;
+  source_up_.set(view.info.placeholder() ? 0 : 1);
+  fault_.clear("ring " + ring_ + " gives frames");
+  arrived_(std::move(block));
+}
+
+void Feed::look(RingReader& reader) {
+  const std::int64_t now = monotonic_ns();
+  if (now - looked_ns_ < kLookNs) return;
+  looked_ns_ = now;
+  const WriterState writer = reader.writer_state();
+  const std::int64_t patient = options_.stale_after.count();
+  std::string reason;
+  if (writer != WriterState::live && writer != WriterState::starting) {
+    reason = reason_of(writer, ring_);
+  } else if (demanded_ && now - std::max(last_frame_ns_, demanded_since_ns_) > patient) {
+    reason = reason_of(writer, ring_);
+  }
+  const std::lock_guard lock(mutex_);
+  state_.writer = writer;
+  if (reason.empty()) return;
+  // What was said of pictures that don't fit says more.
+  if (state_.unfit == 0 || state_.frames != 0) state_.reason = reason;
+  source_up_.set(0);
+  fault_.report("ring " + ring_ + ": " + state_.reason);
+}
+
+}  // namespace camring::rtspserve

@@ -1,0 +1,227 @@
+#include "udp_sender.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace camring::rtspserve {
+namespace {
+
+constexpr int kBufferBytes = 4 << 20;
+constexpr int kTries = 200;
+constexpr std::size_t kBatch = 512;  // of the kernel's 1024
+
+UniqueFd bound(std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  const int no = 0;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  if (fd) {
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
+  } else {  // a kernel without IPv6
+    fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4) != 0) fd.reset();
+  }
+  if (fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kBufferBytes, sizeof kBufferBytes);
+  return fd;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(
+      reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);  // at the same place in sockaddr_in
+}
+
+const sockaddr_in& v4_of(const UdpAddress& address) {
+  return reinterpret_cast<const sockaddr_in&>(address.storage);
+}
+const sockaddr_in6& v6_of(const UdpAddress& address) {
+  return reinterpret_cast<const sockaddr_in6&>(address.storage);
+}
+
+}  // namespace
+
+UdpAddress UdpAddress::with_port(std::uint16_t port) const noexcept {
+  UdpAddress copy = *this;
+  reinterpret_cast<sockaddr_in&>(copy.storage).sin_port = htons(port);
+  return copy;
+}
+
+std::uint16_t UdpAddress::port() const noexcept { return ntohs(v4_of(*this).sin_port); }
+
+std::string UdpAddress::host() const {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (storage.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &v4_of(*this).sin_addr, text.data(), text.size());
+  } else if (storage.ss_family == AF_INET6) {
+    const in6_addr& address = v6_of(*this).sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+      ::inet_ntop(AF_INET, &address.s6_addr[12], text.data(), text.size());
+    } else {
+      ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+    }
+  }
+  return text.data();
+}
+
+UdpAddress UdpAddress::mapped() const noexcept {
+  if (storage.ss_family != AF_INET) return *this;
+  UdpAddress out;
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(out.storage);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = v4_of(*this).sin_port;
+  v6.sin6_addr.s6_addr[10] = v6.sin6_addr.s6_addr[11] = 0xff;
+  std::memcpy(&v6.sin6_addr.s6_addr[12], &v4_of(*this).sin_addr, 4);
+  out.size = sizeof v6;
+  return out;
+}
+
+bool UdpAddress::same_host(const UdpAddress& other) const noexcept {
+  const UdpAddress a = mapped();
+  const UdpAddress b = other.mapped();
+  return a.storage.ss_family == AF_INET6 && b.storage.ss_family == AF_INET6 &&
+         std::memcmp(&v6_of(a).sin6_addr, &v6_of(b).sin6_addr, sizeof(in6_addr)) == 0;
+}
+
+UdpSender::UdpSender() {
+  // RTP wants an even port and RTCP the next (RFC 3550, section 11).
+  for (int i = 0; i < kTries; ++i) {
+    UniqueFd first = bound(0);
+    if (!first) break;
+    const std::uint16_t port = port_of(first.get());
+    const bool even = port % 2 == 0;
+    UniqueFd second = port == 65535 && !even ? bound(static_cast<std::uint16_t>(port - 1))
+                                             : bound(static_cast<std::uint16_t>(even ? port + 1 : port - 1));
+    if (!second) continue;
+    rtp_ = even ? std::move(first) : std::move(second);
+    rtcp_ = even ? std::move(second) : std::move(first);
+    port_ = port_of(rtp_.get());
+    int domain = AF_INET6;
+    socklen_t size = sizeof domain;
+    ::getsockopt(rtp_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    v6_ = domain == AF_INET6;
+    return;
+  }
+  throw Error(ExitCode::system, "open UDP ports", "", "no pair of neighbouring ports is free");
+}
+
+void UdpSender::set_multicast_ttl(unsigned ttl) noexcept {
+  const int value = static_cast<int>(ttl);
+  for (const int fd : {rtp_.get(), rtcp_.get()}) {
+    ::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &value, sizeof value);
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &value, sizeof value);
+  }
+}
+
+void UdpSender::set_multicast_interface(const std::string& address) noexcept {
+  ip_mreqn request{};
+  if (::inet_pton(AF_INET, address.c_str(), &request.imr_address) != 1) return;
+  for (const int fd : {rtp_.get(), rtcp_.get()}) {
+    ::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+  }
+}
+
+bool UdpSender::flush(Sent& sent) {
+  std::size_t done = 0;
+  while (done < messages_.size()) {
+    const int count = ::sendmmsg(rtp_.get(), messages_.data() + done,
+                                 static_cast<unsigned>(std::min(kBatch, messages_.size() - done)), 0);
+    if (count > 0) {
+      for (int i = 0; i < count; ++i) {
+        const mmsghdr& message = messages_[done + static_cast<std::size_t>(i)];
+        sent.packets += message.msg_hdr.msg_iovlen;
+        sent.bytes += message.msg_len;
+      }
+      done += static_cast<std::size_t>(count);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    const msghdr& refused = messages_[done].msg_hdr;
+    // What can't cut packets says so in one of these ways; what was not sent is sent anew, packet by packet.
+    if (refused.msg_controllen != 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
+      messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(done));
+      return false;
+    }
+    sent.refused += refused.msg_iovlen;
+    ++done;  // no room, or this receiver's address can't be reached: the others get theirs
+  }
+  messages_.clear();
+  return true;
+}
+
+UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
+                                std::span<const UdpAddress* const> addresses) {
+  Sent sent;
+  pieces_.clear();
+  messages_.clear();
+  controls_.clear();
+  for (const rtp::Packet& packet : block.packets) {
+    pieces_.push_back({const_cast<std::uint8_t*>(block.bytes.data()) + packet.offset, packet.size});
+  }
+  controls_.resize(last - first);
+  for (const UdpAddress* address : addresses) {
+    for (std::size_t i = first; i < last; ++i) {
+      const rtp::Run& run = block.runs[i];
+      mmsghdr message{};
+      message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&address->storage);
+      message.msg_hdr.msg_namelen = address->size;
+      message.msg_hdr.msg_iov = pieces_.data() + run.first;
+      message.msg_hdr.msg_iovlen = run.count;
+      if (run.count > 1 && segmentation_) {
+        Control& control = controls_[i - first];
+        message.msg_hdr.msg_control = control.bytes;
+        message.msg_hdr.msg_controllen = sizeof control.bytes;
+        cmsghdr* header = CMSG_FIRSTHDR(&message.msg_hdr);
+        header->cmsg_level = SOL_UDP;
+        header->cmsg_type = UDP_SEGMENT;
+        header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+        const auto size = static_cast<std::uint16_t>(block.packets[run.first].size);
+        std::memcpy(CMSG_DATA(header), &size, sizeof size);
+        messages_.push_back(message);
+      } else {
+        for (std::uint32_t k = 0; k < run.count; ++k) {
+          message.msg_hdr.msg_iov = pieces_.data() + run.first + k;
+          message.msg_hdr.msg_iovlen = 1;
+          messages_.push_back(message);
+        }
+      }
+    }
+  }
+  if (flush(sent)) return sent;
+  segmentation_ = false;
+  std::vector<mmsghdr> cut;
+  for (const mmsghdr& message : messages_) {
+    for (std::size_t k = 0; k < message.msg_hdr.msg_iovlen; ++k) {
+      mmsghdr one = message;
+      one.msg_hdr.msg_iov = message.msg_hdr.msg_iov + k;
+      one.msg_hdr.msg_iovlen = 1;
+      one.msg_hdr.msg_control = nullptr;
+      one.msg_hdr.msg_controllen = 0;
+      cut.push_back(one);
+    }
+  }
+  messages_.swap(cut);
+  (void)flush(sent);
+  return sent;
+}
+
+void UdpSender::send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept {
+  ::sendto(rtcp ? rtcp_.get() : rtp_.get(), packet.data(), packet.size(), 0,
+           reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+}
+
+}  // namespace camring::rtspserve

@@ -1,0 +1,71 @@
+// RTP and RTCP over UDP: one pair of sockets for all sessions, runs of packets in one system call where the
+// kernel cuts them (UDP_SEGMENT, udp(7)).
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "rtp/packet_block.h"
+
+namespace camring::rtspserve {
+
+/// Where a session wants its packets.
+struct UdpAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  [[nodiscard]] UdpAddress with_port(std::uint16_t port) const noexcept;
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  [[nodiscard]] std::string host() const;  ///< numeric; "" for a unix socket
+  /// Both IPv4 addresses and their form mapped to IPv6 are the same.
+  [[nodiscard]] bool same_host(const UdpAddress& other) const noexcept;
+  /// In the form that a socket of both families wants.
+  [[nodiscard]] UdpAddress mapped() const noexcept;
+};
+
+/// Event loop only.
+class UdpSender {
+ public:
+  /// @throws Error (system) when no pair of ports is free.
+  UdpSender();
+
+  [[nodiscard]] std::uint16_t rtp_port() const noexcept { return port_; }
+  [[nodiscard]] int rtp_fd() const noexcept { return rtp_.get(); }
+  [[nodiscard]] int rtcp_fd() const noexcept { return rtcp_.get(); }
+  void set_multicast_ttl(unsigned ttl) noexcept;
+  /// Multicast leaves through the interface that has this address.
+  void set_multicast_interface(const std::string& address) noexcept;
+
+  /// The address in the form that these sockets take.
+  [[nodiscard]] UdpAddress adapt(const UdpAddress& address) const noexcept {
+    return v6_ ? address.mapped() : address;
+  }
+
+  struct Sent {
+    std::uint64_t packets = 0, bytes = 0;  ///< handed to the network, over all receivers
+    std::uint64_t refused = 0;             ///< packets that the kernel had no room for
+  };
+  /// The runs [first, last) of a block to every address.
+  Sent send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
+            std::span<const UdpAddress* const> addresses);
+  void send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept;
+
+ private:
+  bool flush(Sent& sent);
+  UniqueFd rtp_, rtcp_;
+  std::uint16_t port_ = 0;
+  bool segmentation_ = true;
+  bool v6_ = true;
+  struct Control {
+    alignas(cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(std::uint16_t))];
+  };
+  std::vector<iovec> pieces_;
+  std::vector<mmsghdr> messages_;
+  std::vector<Control> controls_;
+};
+
+}  // namespace camring::rtspserve
