@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <memory>
@@ -93,6 +94,12 @@ std::optional<std::string> PasswordFile::plain(const std::string& name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second.starts_with('$')) return std::nullopt;
   return found->second;
+}
+
+bool PasswordFile::all_plain() const {
+  const std::lock_guard lock(mutex_);
+  return std::none_of(entries_.begin(), entries_.end(),
+                      [](const auto& entry) { return entry.second.starts_with('$'); });
 }
 
 std::optional<std::string> PasswordFile::check(std::string_view authorization) {

@@ -27,6 +27,8 @@ class PasswordFile {
   /// The password of a name that the file has in plain: Digest authentication can't do with a hash of another
   /// kind. Empty for other names.
   [[nodiscard]] std::optional<std::string> plain(const std::string& name) const;
+  /// Whether Digest authentication works for every name in the file.
+  [[nodiscard]] bool all_plain() const;
 
  private:
   using Digest = std::array<std::uint8_t, 32>;

@@ -123,13 +123,16 @@ void Connection::authenticate(const RtspMessage& request, Mount& mount) {
     });
     return;
   }
-  const std::string nonce = server_.nonces.make(now);
-  const std::string digest =
-      std::string("Digest realm=\"") + kRealm + "\", nonce=\"" + nonce + "\"" + (stale ? ", stale=true" : "");
-  answer(request, 401,
-         {{"WWW-Authenticate", digest + ", algorithm=SHA-256"},
-          {"WWW-Authenticate", digest + ", algorithm=MD5"},
-          {"WWW-Authenticate", std::string("Basic realm=\"") + kRealm + "\""}});
+  Headers challenges;
+  // A client that knows Digest uses nothing else: it is offered where it works for everybody in the file.
+  if (passwords->all_plain()) {
+    const std::string digest = std::string("Digest realm=\"") + kRealm + "\", nonce=\"" +
+                               server_.nonces.make(now) + "\"" + (stale ? ", stale=true" : "");
+    challenges.emplace_back("WWW-Authenticate", digest + ", algorithm=SHA-256");
+    challenges.emplace_back("WWW-Authenticate", digest + ", algorithm=MD5");
+  }
+  challenges.emplace_back("WWW-Authenticate", std::string("Basic realm=\"") + kRealm + "\"");
+  answer(request, 401, challenges);
 }
 
 void Connection::serve(const RtspMessage& request, const std::string& user) {
