@@ -70,7 +70,12 @@ void Connection::read() {
 
 void Connection::work_off() {
   const auto self = shared_from_this();
-  while (!closed_ && !busy_ && !close_when_sent_ && control_.size() - control_at_ <= kMaxControl) {
+  while (!closed_ && !busy_ && !close_when_sent_) {
+    if (control_.size() - control_at_ > kMaxControl) {
+      pump();  // where that makes no room, await_output() brings us back
+      if (control_.size() - control_at_ > kMaxControl) break;
+      continue;
+    }
     const auto result = parser_.next();
     if (result == rtp::RtspParser::Result::more) break;
     if (result == rtp::RtspParser::Result::bad) {
@@ -94,11 +99,15 @@ void Connection::work_off() {
   }
   if (closed_) return;
   pump();
-  if (!close_when_sent_) await_input();
+  if (!closed_ && !close_when_sent_) await_input();
 }
 
 void Connection::answer(const rtp::RtspMessage& request, int status, const Headers& headers,
                         const std::string& body) {
+  if (control_at_ > kMaxControl) {  // what has gone makes room
+    control_.erase(0, control_at_);
+    control_at_ = 0;
+  }
   control_ += "RTSP/1.0 " + std::to_string(status) + " " + std::string(rtp::rtsp_reason(status)) + "\r\n";
   if (const auto cseq = request.cseq()) control_ += "CSeq: " + std::to_string(*cseq) + "\r\n";
   control_ += "Server: camring/" CAMRING_VERSION "\r\n";

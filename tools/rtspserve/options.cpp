@@ -67,7 +67,8 @@ void declare_options(CLI::App& cli, Options& options) {
                  "Offer multicast; the first ring's group, those after it have the next")
       ->type_name("GROUP");
   app::add_int(cli, "--multicast-port", server.multicast_port, 1024, 65534,
-               "Even port of the first multicast stream [a free one]");
+               "Even port of the first multicast stream")
+      ->default_str(std::to_string(server.multicast_port));
   app::add_int(cli, "--ttl", server.ttl, 0, 255, "How many routers multicast passes")
       ->default_str(std::to_string(server.ttl));
   several("--auth-file", options.auth_texts,

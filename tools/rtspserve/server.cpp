@@ -250,9 +250,7 @@ void Server::add_mount(const std::string& name, const std::string& ring) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_addr.s_addr = htonl(ntohl(group.s_addr) + static_cast<std::uint32_t>(state.groups.size()));
-    const std::uint16_t port = static_cast<std::uint16_t>(
-        (state.options.multicast_port != 0 ? state.options.multicast_port : state.udp->rtp_port()) +
-        2 * state.groups.size());
+    const auto port = static_cast<std::uint16_t>(state.options.multicast_port + 2 * state.groups.size());
     to.sin_port = htons(port);
     UdpAddress address;
     std::memcpy(&address.storage, &to, sizeof to);

@@ -26,8 +26,8 @@ struct ServerOptions {
   std::chrono::nanoseconds session_timeout = std::chrono::seconds(60);  ///< UDP: without a sign of life
   std::chrono::nanoseconds kick_after = std::chrono::seconds(10);       ///< TCP: without progress
   bool udp = true;
-  std::string multicast;             ///< first group address; empty: none
-  std::uint16_t multicast_port = 0;  ///< of the first mount; 0: one of the system's choice
+  std::string multicast;                ///< first group address; empty: none
+  std::uint16_t multicast_port = 5004;  ///< of the first mount; RFC 3551, section 8
   unsigned ttl = 16;
   MountOptions mount;
 };
