@@ -45,6 +45,7 @@ enum class PixelFormat : std::uint32_t {
 
 inline constexpr std::size_t kMaxPlanes = 4;
 inline constexpr std::size_t kMaxExtradata = 4096;
+inline constexpr std::uint32_t kMaxSide = 65536;  ///< pixels of a width or height in a ring
 
 /// One plane inside a raw frame's bytes.
 struct Plane {

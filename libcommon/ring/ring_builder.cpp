@@ -146,6 +146,10 @@ Geometry plan_geometry(const RingSpec& spec) {
   if (format.codec == Codec::none || (format.codec == Codec::raw && format.raw_bytes() == 0)) {
     throw Error(ExitCode::usage, "make ring", spec.name, "its format says nothing", "");
   }
+  if (format.size.width > kMaxSide || format.size.height > kMaxSide) {
+    throw Error(ExitCode::usage, "make ring", spec.name, "impossible size " + to_string(format.size),
+                "at most 65536 each way");
+  }
   if (format.extradata.size() > kMaxExtradata) {
     throw Error(ExitCode::data, "make ring", spec.name,
                 "parameter sets of " + std::to_string(format.extradata.size()) + " bytes; 4096 fit");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 
 #include "app/log.h"
 #include "base/clock.h"
@@ -35,6 +36,13 @@ void Connection::start() { await_input(); }
 void Connection::await_input() {
   if (reading_ || closed_ || busy_ || control_.size() - control_at_ > kMaxControl) return;
   reading_ = true;
+  if (stream_.pending()) {  // inside TLS already: no event will tell of it
+    asio::post(server_.loop, [self = shared_from_this()] {
+      self->reading_ = false;
+      if (!self->closed_) self->read();
+    });
+    return;
+  }
   events_.async_wait(asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this()](boost::system::error_code error) {
                        self->reading_ = false;
@@ -126,8 +134,7 @@ void Connection::send_interleaved(std::uint8_t channel, std::span<const std::uin
 }
 
 // Takes the next access unit of one of the sessions, each in its turn.
-bool Connection::next_block() {
-  const std::int64_t now = monotonic_ns();
+bool Connection::next_block(std::int64_t now) {
   for (std::size_t i = 0; i < sessions_.size(); ++i) {
     Session& session = *sessions_[(turn_ + i) % sessions_.size()];
     if (session.kind != Session::Kind::tcp || !session.playing) continue;
@@ -154,7 +161,9 @@ bool Connection::next_block() {
   return false;
 }
 
-void Connection::pump() {
+void Connection::pump() { pump(monotonic_ns()); }
+
+void Connection::pump(std::int64_t now) {
   if (pumping_ || closed_) return;
   pumping_ = true;
   for (;;) {
@@ -172,7 +181,7 @@ void Connection::pump() {
         pumping_ = false;
         return close("the request was no RTSP");
       }
-      if (!next_block()) break;
+      if (!next_block(now)) break;
       continue;
     }
     const auto result = stream_.write(rest);
@@ -184,7 +193,7 @@ void Connection::pump() {
       await_output();
       break;
     }
-    progress_ns_ = monotonic_ns();
+    progress_ns_ = now;
     if (!in_block) {
       control_at_ += result.bytes;
       continue;

@@ -28,6 +28,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start();
   /// Sends what there is to send, until the network takes no more.
   void pump();
+  void pump(std::int64_t now_ns);
   /// A frame of RTCP on the connection.
   void send_interleaved(std::uint8_t channel, std::span<const std::uint8_t> packet);
   void check(std::int64_t now_ns);  ///< closes what is idle or takes nothing
@@ -50,7 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void setup(const rtp::RtspMessage& request, Mount& mount, const std::string& user);
   void play(const rtp::RtspMessage& request, Session& session);
   [[nodiscard]] bool prepare(Session& session, const rtp::Transport& transport, std::string& answer);
-  [[nodiscard]] bool next_block();
+  [[nodiscard]] bool next_block(std::int64_t now_ns);
 
   ServerState& server_;
   ByteStream stream_;

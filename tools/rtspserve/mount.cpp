@@ -114,9 +114,9 @@ void Mount::arrived(const std::shared_ptr<rtp::PacketBlock>& block) {
       if (session->at_block == kNextKeyframe) session->at_block = block->sequence;
     }
   }
-  const std::vector<Session*> now_playing = tcp_;  // pumping may end a session
-  for (Session* session : now_playing) {
-    if (std::find(tcp_.begin(), tcp_.end(), session) != tcp_.end()) session->connection->pump();
+  // From the end: what is pumped may end itself, and with it sessions of the same connection.
+  for (std::size_t i = tcp_.size(); i-- > 0;) {
+    if (i < tcp_.size()) tcp_[i]->connection->pump(now);
   }
   send_udp();
   if (!waiting_.empty()) answer_waiting();

@@ -218,8 +218,7 @@ void Connection::describe(const RtspMessage& request, Mount& mount, const std::s
           sdp.id = static_cast<std::uint64_t>(mount.feed().ssrc()) << 16 | 1;
           sdp.version = state.format_version;
           if (query.find("srtp") != std::string::npos && self->stream_.secure()) {
-            auto& key = self->srtp_keys_[mount.name()];
-            if (key.bytes.empty()) key = SrtpKey::random();
+            const SrtpKey& key = self->srtp_keys_[mount.name()] = SrtpKey::random();
             sdp.crypto = key.crypto_line();
           }
           self->answer(request, 200,
@@ -296,6 +295,8 @@ void Connection::setup(const RtspMessage& request, Mount& mount, const std::stri
     }
     std::string chosen;
     if (!prepare(*session, transport, chosen)) continue;
+    // A key serves one session: a second would begin its packet counts anew under it.
+    if (session->srtp) srtp_keys_.erase(mount.name());
     session->connection = this;
     session->peer = peer_.host();
     session->user = user;

@@ -171,7 +171,7 @@ void ServerState::remove_session(Session& session, bool bye) {
     }
     session.mount.pause(session);
   }
-  if (session.connection != nullptr) session.connection->forget(&session);
+  if (session.connection != nullptr) std::exchange(session.connection, nullptr)->forget(&session);
 }
 
 void ServerState::housekeeping() {
@@ -233,6 +233,7 @@ void Server::add_mount(const std::string& name, const std::string& ring) {
       if (&session->mount == &changed) theirs.push_back(session);
     }
     for (const auto& session : theirs) {
+      if (session->connection == nullptr) continue;  // went with another session of the same connection
       const auto connection = session->connection->shared_from_this();
       state.remove_session(*session, true);
       connection->pump();

@@ -3,12 +3,18 @@
 #include <sched.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 #include "ring/futex.h"
 #include "support/histogram.h"
 #include "support/process.h"
@@ -103,17 +109,63 @@ OneWay cache_line_ping(int rounds) {
       });
 }
 
-double memcpy_rate(std::size_t bytes) {
-  constexpr std::size_t kSlots = 8;
+namespace {
+
+constexpr std::size_t kSlots = 8;
+
+// Whether any of the mapping that begins at `at` is in huge pages (proc(5), smaps).
+bool in_huge_pages(const void* at) {
+  std::ifstream smaps("/proc/self/smaps");
+  std::array<char, 32> begin{};
+  std::snprintf(begin.data(), begin.size(), "%lx-", reinterpret_cast<unsigned long>(at));
+  bool here = false;
+  for (std::string line; std::getline(smaps, line);) {
+    if (line.find("-") != std::string::npos && line.find(" r") != std::string::npos)
+      here = line.starts_with(begin.data());
+    if (!here) continue;
+    if (line.starts_with("AnonHugePages:") || line.starts_with("ShmemPmdMapped:")) {
+      if (line.find_first_of("123456789") != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+double copy_rate(std::uint8_t* to, std::size_t bytes) {
   const std::vector<std::uint8_t> from(bytes, 7);
-  std::vector<std::uint8_t> to(bytes * kSlots, 1);
   const std::size_t copies = std::max<std::size_t>(kSlots * 4, 2'000'000'000 / bytes);
   const std::int64_t began = camring::monotonic_ns();
   for (std::size_t i = 0; i < copies; ++i) {
-    std::memcpy(to.data() + i % kSlots * bytes, from.data(), bytes);
-    asm volatile("" : : "r"(to.data()) : "memory");  // the copies are the point: none may be left out
+    std::memcpy(to + i % kSlots * bytes, from.data(), bytes);
+    asm volatile("" : : "r"(to) : "memory");  // the copies are the point: none may be left out
   }
   return static_cast<double>(copies * bytes) / static_cast<double>(camring::monotonic_ns() - began);
+}
+
+}  // namespace
+
+double paged_copy_rate(std::size_t bytes, Pages pages, bool shared) {
+  constexpr std::size_t kHuge = 2u << 20;
+  const std::size_t size = (bytes * kSlots / kHuge + 2) * kHuge;
+  camring::UniqueFd fd;
+  if (shared) {
+    fd.reset(::memfd_create("bench", MFD_CLOEXEC));
+    if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return 0;
+  }
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        shared ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd.get(), 0);
+  if (memory == MAP_FAILED) return 0;
+  ::madvise(memory, size, pages == Pages::huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  std::memset(memory, 1, size);
+  const double rate = in_huge_pages(memory) == (pages == Pages::huge)
+                          ? copy_rate(static_cast<std::uint8_t*>(memory), bytes)
+                          : 0;
+  ::munmap(memory, size);
+  return rate;
+}
+
+double memcpy_rate(std::size_t bytes) {
+  std::vector<std::uint8_t> to(bytes * kSlots, 1);
+  return copy_rate(to.data(), bytes);
 }
 
 }  // namespace bench

@@ -16,4 +16,9 @@ struct OneWay {
 /// GB/s of memcpy into eight slots in turn.
 [[nodiscard]] double memcpy_rate(std::size_t bytes);
 
+enum class Pages { small, huge };
+/// The same into memory of one kind of pages, as tmpfs (shared) or anonymous; 0 where the kernel does not
+/// give that kind.
+[[nodiscard]] double paged_copy_rate(std::size_t bytes, Pages pages, bool shared);
+
 }  // namespace bench

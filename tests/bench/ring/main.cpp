@@ -125,6 +125,17 @@ class Bench {
       Table::row(
           {"memcpy, " + size_name(static_cast<int>(sizes[size])), digits(median(rate[size])) + " GB/s", ""});
     }
+    for (const bool shared : {true, false}) {
+      for (const Pages pages : {Pages::small, Pages::huge}) {
+        std::vector<double> rates;
+        for (int i = 0; i < options_.repeats; ++i) rates.push_back(paged_copy_rate(sizes[2], pages, shared));
+        const std::string kind = std::string(shared ? "shared" : "anonymous") +
+                                 (pages == Pages::huge ? ", huge pages" : ", 4 KB pages");
+        const double rate_of = median(rates);
+        Table::row({"memcpy, " + size_name(static_cast<int>(sizes[2])) + ", " + kind,
+                    rate_of > 0 ? digits(rate_of) + " GB/s" : "not given by this kernel's settings", ""});
+      }
+    }
   }
 
   [[nodiscard]] int disturbed() const { return disturbed_; }

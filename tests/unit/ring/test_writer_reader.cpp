@@ -198,3 +198,10 @@ TEST_CASE("threads of one process read while another writes; seen and missed add
   for (auto& thread : threads) thread.join();
   CHECK_FALSE(bad);
 }
+
+TEST_CASE("a size that no reader would accept is refused to the writer") {
+  RingDirectory directory;
+  RingSpec spec = gray_spec("cam0");
+  spec.format = raw_format(PixelFormat::gray8, {70'000, 16});
+  CHECK_THROWS_AS(RingWriter(spec), Error);
+}
