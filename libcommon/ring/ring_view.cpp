@@ -54,7 +54,8 @@ FrameFormat format_of(const layout::Header& header, const std::string& path) {
   }
   if (to_string(format.codec) == "none") refuse(path, "unknown codec " + std::to_string(header.codec));
   const bool empty = format.size.width == 0 || format.size.height == 0;
-  if (format.size.width > kMaxSide || format.size.height > kMaxSide || (format.codec == Codec::raw && empty)) {
+  if (format.size.width > kMaxSide || format.size.height > kMaxSide ||
+      (format.codec == Codec::raw && empty)) {
     refuse(path, "impossible size " + to_string(format.size));
   }
   const std::uint32_t extradata_bytes = header.extradata_bytes;

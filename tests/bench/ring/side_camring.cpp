@@ -16,7 +16,6 @@ class Camring final : public Side {
   void writer(const Cell& cell, Pace& pace) override {
     RingSpec spec;
     spec.name = "bench";
-    spec.frames = 3;  // as many as iceoryx keeps: a queue of two, and the one that is read
     const std::uint32_t rows = cell.bytes > 4'000'000 ? 640 : 64;
     spec.format = raw_format(PixelFormat::gray8, {static_cast<std::uint32_t>(cell.bytes / rows), rows});
     RingWriter writer(spec);
