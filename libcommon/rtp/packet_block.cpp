@@ -9,17 +9,24 @@ namespace {
 // receiver's queue.
 constexpr std::size_t kMaxSegments = 20;
 constexpr std::size_t kMaxDatagram = 65'000;
+constexpr std::size_t kMaxCopies = 3;
 
 }  // namespace
 
-const std::vector<std::uint8_t>& PacketBlock::for_channel(std::uint8_t channel) const {
-  if (channel == 0) return bytes;
+const std::vector<std::uint8_t>* PacketBlock::for_channel(std::uint8_t channel) const {
+  if (channel == 0) return &bytes;
   for (const auto& [number, copy] : others_) {
-    if (number == channel) return *copy;
+    if (number == channel) return copy.get();
   }
-  auto copy = std::make_unique<std::vector<std::uint8_t>>(bytes);
-  for (const Packet& packet : packets) (*copy)[packet.offset - kInterleavedBytes + 1] = channel;
-  return *others_.emplace_back(channel, std::move(copy)).second;
+  if (others_.size() >= kMaxCopies) return nullptr;
+  auto copy = std::make_unique<std::vector<std::uint8_t>>();
+  copy_for_channel(channel, *copy);
+  return others_.emplace_back(channel, std::move(copy)).second.get();
+}
+
+void PacketBlock::copy_for_channel(std::uint8_t channel, std::vector<std::uint8_t>& out) const {
+  out = bytes;
+  for (const Packet& packet : packets) out[packet.offset - kInterleavedBytes + 1] = channel;
 }
 
 void PacketWriter::start(PacketBlock& block, std::uint32_t rtp_time, std::size_t payload_bytes) {

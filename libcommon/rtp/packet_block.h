@@ -38,8 +38,11 @@ struct PacketBlock {
   std::int64_t capture_ns = 0;    ///< CLOCK_MONOTONIC
   std::int64_t available_ns = 0;  ///< CLOCK_MONOTONIC, since when it could be had
 
-  /// The bytes with another channel in every prefix; made at the first call. One thread at a time.
-  [[nodiscard]] const std::vector<std::uint8_t>& for_channel(std::uint8_t channel) const;
+  /// The bytes with another channel in every prefix; made at the first call, for the first few channels only:
+  /// null for others, so that no client can fill the memory with copies. One thread at a time.
+  [[nodiscard]] const std::vector<std::uint8_t>* for_channel(std::uint8_t channel) const;
+  /// Writes such a copy.
+  void copy_for_channel(std::uint8_t channel, std::vector<std::uint8_t>& out) const;
   [[nodiscard]] std::span<const std::uint8_t> packet(std::size_t index) const noexcept {
     return std::span(bytes).subspan(packets[index].offset, packets[index].size);
   }

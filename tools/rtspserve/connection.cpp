@@ -152,8 +152,11 @@ bool Connection::next_block(std::int64_t now) {
     if (session.srtp) {
       own_bytes_ = session.srtp->protect(*block_, session.channel);
       bytes_ = own_bytes_;
+    } else if (const auto* shared = block_->for_channel(session.channel)) {
+      bytes_ = *shared;
     } else {
-      bytes_ = block_->for_channel(session.channel);
+      block_->copy_for_channel(session.channel, own_bytes_);
+      bytes_ = own_bytes_;
     }
     at_ = 0;
     return true;
@@ -248,6 +251,7 @@ void Connection::forget(Session* session) noexcept {
   if (sending_ == session) sending_ = nullptr;  // its access unit goes out whole, or the stream would be cut
   std::erase_if(sessions_, [&](const auto& one) { return one.get() == session; });
   turn_ = 0;
+  if (sessions_.empty()) began_ns_ = heard_ns_ = monotonic_ns();  // it may set up another
 }
 
 void Connection::close(const char* reason) noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "byte_stream.h"
+#include "net/auth.h"
 #include "rtp/rtsp_message.h"
 #include "rtp/transport.h"
 #include "session.h"
@@ -47,6 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer(const rtp::RtspMessage& request, int status, const Headers& headers = {},
               const std::string& body = {});
   void authenticate(const rtp::RtspMessage& request, Mount& mount);
+  void challenge(const rtp::RtspMessage& request, const net::PasswordFile& passwords, bool stale);
   void describe(const rtp::RtspMessage& request, Mount& mount, const std::string& query);
   void setup(const rtp::RtspMessage& request, Mount& mount, const std::string& user);
   void play(const rtp::RtspMessage& request, Session& session);

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kWantNs = 5'000'000'000;
 constexpr std::int64_t kLookNs = 200'000'000;
+constexpr std::int64_t kRequestNs = 1'000'000'000;
 constexpr std::int64_t kHungNs = 5'000'000'000;
 
 std::uint32_t random32() {
@@ -111,7 +112,10 @@ void Feed::step(RingReader& reader) {
     demanded_since_ns_ = now;
     reader.set_demand(wanted);
   }
-  if (wanted && keyframe_wanted_.exchange(false)) {
+  // A large keyframe makes who is behind fall further behind, and costs everybody: one a second at most, and
+  // the rest of the asking waits.
+  if (wanted && now - requested_ns_ > kRequestNs && keyframe_wanted_.exchange(false)) {
+    requested_ns_ = now;
     requests_total_.add();
     reader.request_keyframe();
   }
@@ -168,9 +172,13 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
   if (!reader.copy(view, frame_)) {  // overwritten meanwhile: what depends on it is of no use
     missed_total_.add();
     await_keyframe_ = true;
+    request_keyframe();
     return;
   }
-  if (await_keyframe_ && !view.info.keyframe()) return;
+  if (await_keyframe_ && !view.info.keyframe()) {
+    request_keyframe();
+    return;
+  }
   auto block = std::make_shared<rtp::PacketBlock>();
   if (!packetizer_->packetize(frame_, view.info.keyframe(), rtp_time(capture_ns), *block)) {
     unfit_total_.add();
@@ -223,13 +231,16 @@ void Feed::look(RingReader& reader) {
   } else if (demanded_ && now - std::max(last_frame_ns_, demanded_since_ns_) > patient) {
     reason = reason_of(writer, ring_);
   }
-  const std::lock_guard lock(mutex_);
-  state_.writer = writer;
-  if (reason.empty()) return;
-  // What was said of pictures that don't fit says more.
-  if (state_.unfit == 0 || state_.frames != 0) state_.reason = reason;
+  {
+    const std::lock_guard lock(mutex_);
+    state_.writer = writer;
+    if (reason.empty()) return;
+    // What was said of pictures that don't fit says more.
+    if (state_.unfit == 0 || state_.frames != 0) state_.reason = reason;
+    reason = state_.reason;
+  }
   source_up_.set(0);
-  fault_.report("ring " + ring_ + ": " + state_.reason);
+  fault_.report("ring " + ring_ + ": " + reason);
 }
 
 }  // namespace camring::rtspserve

@@ -88,7 +88,8 @@ class Feed {
   std::unique_ptr<rtp::PacketWriter> stream_;
   std::vector<std::uint8_t> frame_, announced_;
   bool demanded_ = false, await_keyframe_ = true;
-  std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, last_capture_ns_ = 0, looked_ns_ = 0;
+  std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, last_capture_ns_ = 0, looked_ns_ = 0,
+               requested_ns_ = 0;
 
   std::thread thread_;
 };

@@ -42,17 +42,26 @@ Mount::Mount(std::string name, const std::string& ring, MountOptions options, bo
       store_(std::max(options.max_lag, std::chrono::nanoseconds(kKeepNs))),
       pace_(loop),
       poll_(loop) {
-  feed_ = std::make_unique<Feed>(
-      ring, options_.feed, metrics,
-      [this, posted = posted_, self = std::weak_ptr(self_)](std::shared_ptr<rtp::PacketBlock> block) {
-        // A loop that stalls shall not fill the memory; it goes on with a keyframe.
-        if (posted->load() >= kMaxPosted && block && !block->keyframe) return;
-        posted->fetch_add(1);
-        boost::asio::post(loop_, [posted, self, block = std::move(block)] {
-          posted->fetch_sub(1);
-          if (const auto mount = self.lock()) (*mount)->arrived(block);
-        });
-      });
+  feed_ =
+      std::make_unique<Feed>(ring, options_.feed, metrics,
+                             [this, posted = posted_, lost = lost_, dropping = std::make_shared<bool>(false),
+                              self = std::weak_ptr(self_)](std::shared_ptr<rtp::PacketBlock> block) {
+                               // A loop that stalls shall not fill the memory; it goes on with a keyframe.
+                               if (block) {
+                                 const bool full = posted->load() >= kMaxPosted;
+                                 if (full || (*dropping && !block->keyframe)) {
+                                   *dropping = true;
+                                   lost->store(true);
+                                   return;
+                                 }
+                                 *dropping = false;
+                               }
+                               posted->fetch_add(1);
+                               boost::asio::post(loop_, [posted, self, block = std::move(block)] {
+                                 posted->fetch_sub(1);
+                                 if (const auto mount = self.lock()) (*mount)->arrived(block);
+                               });
+                             });
 }
 
 Mount::~Mount() {
@@ -68,7 +77,10 @@ bool Mount::fresh(std::int64_t now_ns) const {
 
 const rtp::BlockPtr* Mount::play(Session& session) {
   const std::int64_t now = monotonic_ns();
-  const bool cached = options_.start == Start::cached && fresh(now) && store_.keyframe() != store_.next();
+  // Who begins again has had the group once: pause and play shall not multiply what is sent.
+  const bool again = session.packets != 0;
+  const bool cached =
+      options_.start == Start::cached && !again && fresh(now) && store_.keyframe() != store_.next();
   pause(session);
   session.playing = true;
   session.report_due_ns = 0;
@@ -108,6 +120,7 @@ void Mount::arrived(const std::shared_ptr<rtp::PacketBlock>& block) {
     return;
   }
   const std::int64_t now = monotonic_ns();
+  if (lost_->exchange(false)) feed_->request_keyframe();
   store_.push(block, now);
   if (block->keyframe) {
     for (Session* session : catching_) {
@@ -172,8 +185,13 @@ void Mount::send_udp() {
 
 // One piece for all that are at the common place, one for each that catches up; the rest by the timer.
 void Mount::step_udp() {
-  if (at_block_ < store_.first() || live_.empty()) {
-    at_block_ = store_.next() - (live_.empty() || store_.newest() == nullptr ? 0 : 1);
+  if (at_block_ < store_.first() && !live_.empty()) {  // what they were at is gone: each begins anew
+    for (Session* session : live_) session->at_block = 0;
+    catching_.insert(catching_.end(), live_.begin(), live_.end());
+    live_.clear();
+  }
+  if (live_.empty()) {
+    at_block_ = store_.next();
     at_run_ = 0;
   }
   join_live();
@@ -201,7 +219,9 @@ void Mount::step_udp() {
   for (Session* session : catching_) {
     if (session->at_block == kNextKeyframe) continue;
     if (session->at_block < store_.first()) {
-      session->at_block = store_.keyframe() == store_.next() ? kNextKeyframe : store_.keyframe();
+      const bool none = store_.keyframe() == store_.next();
+      if (none) feed_->request_keyframe();
+      session->at_block = none ? kNextKeyframe : store_.keyframe();
       session->at_run = 0;
       continue;
     }

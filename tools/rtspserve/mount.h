@@ -76,6 +76,7 @@ class Mount {
   std::vector<Waiting> waiting_;
   boost::asio::steady_timer poll_;
   std::shared_ptr<std::atomic<int>> posted_ = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<std::atomic<bool>> lost_ = std::make_shared<std::atomic<bool>>(false);  // on the way here
   std::shared_ptr<Mount*> self_ =
       std::make_shared<Mount*>(this);  // tasks in the loop look whether it is there
   std::unique_ptr<Feed> feed_;

@@ -126,8 +126,8 @@ class Publisher::Link {
 
   /// Reads what the relay says meanwhile. @throws Error when it went.
   void drain() {
+    read_some();
     for (;;) {
-      read_some();
       const auto result = parser_.next();
       if (result == rtp::RtspParser::Result::more) return;
       if (result == rtp::RtspParser::Result::bad)
@@ -241,7 +241,10 @@ Publisher::~Publisher() {
 }
 
 void Publisher::stop() noexcept {
-  quit_.store(true);
+  {
+    const std::lock_guard lock(mutex_);  // or the notice could come between a look and the wait
+    quit_.store(true);
+  }
   changed_.notify_all();
 }
 
@@ -284,6 +287,10 @@ void Publisher::run() {
 
 // Returns when the stream became another, or at the end.
 void Publisher::record() {
+  {
+    const std::lock_guard lock(mutex_);
+    other_stream_ = false;  // from here on: a change during what follows counts
+  }
   FeedState feed = feed_->state();
   while (feed.format.codec == Codec::none && !quit_.load()) {
     std::unique_lock lock(mutex_);
@@ -318,7 +325,7 @@ void Publisher::record() {
     const std::lock_guard lock(mutex_);
     state_.recording = true;
     state_.reason.clear();
-    other_stream_ = false;
+    if (store_.keyframe() == store_.next()) feed_->request_keyframe();
     cursor.start_cached(now);
   }
   while (!quit_.load()) {
@@ -335,6 +342,7 @@ void Publisher::record() {
         changed_.wait_for(lock, 100ms);
         take();
       }
+      if (cursor.skipped() != state_.skipped && !block) feed_->request_keyframe();
       state_.skipped = cursor.skipped();
     }
     now = monotonic_ns();

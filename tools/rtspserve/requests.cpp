@@ -91,7 +91,8 @@ void Connection::authenticate(const RtspMessage& request, Mount& mount) {
     const auto password = passwords->plain(fields->username);
     const auto signed_url = rtp::parse_rtsp_url(fields->uri);
     std::string rest;
-    const bool here = signed_url && server_.find_mount(signed_url->path, rest) == &mount;
+    const bool here =
+        fields->uri == request.url || (signed_url && server_.find_mount(signed_url->path, rest) == &mount);
     if (verdict != net::Nonces::Verdict::bad && algorithm && password && here && fields->realm == kRealm) {
       const std::string expected =
           net::digest_response(*algorithm, *fields, fields->username, *password, request.method);
@@ -103,31 +104,37 @@ void Connection::authenticate(const RtspMessage& request, Mount& mount) {
     }
   } else if (const auto user = passwords->known(authorization)) {
     return serve(request, *user);
-  } else if (net::parse_basic(authorization) && server_.hashing_now < kMaxHashing) {
+  } else if (net::parse_basic(authorization)) {
+    // Too many guess at once: who has the right password shall not be told that it is wrong.
+    if (server_.hashing_now >= kMaxHashing) return answer(request, 503, {{"Retry-After", "1"}});
     // Hashing takes milliseconds: meanwhile the others go on, and this connection waits.
     busy_ = true;
     ++server_.hashing_now;
     asio::post(server_.hashing, [self = shared_from_this(), passwords, request, authorization] {
       auto checked = passwords->check(authorization);
-      asio::post(self->server_.loop, [self, request, checked = std::move(checked)] {
+      asio::post(self->server_.loop, [self, passwords, request, checked = std::move(checked)] {
         --self->server_.hashing_now;
         self->busy_ = false;
         if (self->closed_) return;
         if (checked) {
           self->serve(request, *checked);
         } else {
-          self->answer(request, 401, {{"WWW-Authenticate", std::string("Basic realm=\"") + kRealm + "\""}});
+          self->challenge(request, *passwords, false);
         }
         self->work_off();
       });
     });
     return;
   }
+  challenge(request, *passwords, stale);
+}
+
+void Connection::challenge(const RtspMessage& request, const net::PasswordFile& passwords, bool stale) {
   Headers challenges;
   // A client that knows Digest uses nothing else: it is offered where it works for everybody in the file.
-  if (passwords->all_plain()) {
+  if (passwords.all_plain()) {
     const std::string digest = std::string("Digest realm=\"") + kRealm + "\", nonce=\"" +
-                               server_.nonces.make(now) + "\"" + (stale ? ", stale=true" : "");
+                               server_.nonces.make(monotonic_ns()) + "\"" + (stale ? ", stale=true" : "");
     challenges.emplace_back("WWW-Authenticate", digest + ", algorithm=SHA-256");
     challenges.emplace_back("WWW-Authenticate", digest + ", algorithm=MD5");
   }
@@ -176,6 +183,8 @@ void Connection::serve(const RtspMessage& request, const std::string& user) {
   const Headers with_session{{"Session", session->id}};
   if (method == "PLAY") return play(request, *session);
   if (method == "PAUSE") {
+    // The packets left out would make sender and receiver count differently (RFC 3711, section 3.3.1).
+    if (session->srtp) return answer(request, 455, {{"Allow", "PLAY, TEARDOWN, GET_PARAMETER"}});
     if (session->playing) {
       auto* group = session->kind == Session::Kind::multicast ? server_.group_of(session->mount) : nullptr;
       if (group != nullptr) {
@@ -263,6 +272,16 @@ bool Connection::prepare(Session& session, const rtp::Transport& transport, std:
   // Another host's address, or a port where services live, would make of us a weapon.
   if (*transport.rtp_port < kFirstOpenPort || *transport.rtcp_port < kFirstOpenPort) return false;
   if (!transport.destination.empty() && transport.destination != peer_.host()) return false;
+  // Twice the stream to one place serves nobody. The newer is the one that somebody waits for: a recorder
+  // that lost its power comes back with the same ports.
+  std::shared_ptr<Session> older;
+  for (const auto& [id, other] : server_.sessions) {
+    if (other->kind == Session::Kind::udp && &other->mount == &session.mount &&
+        other->rtp_to.port() == *transport.rtp_port && other->rtp_to.same_host(peer_)) {
+      older = other;
+    }
+  }
+  if (older) server_.remove_session(*older, false);
   session.rtp_to = server_.udp->adapt(peer_.with_port(*transport.rtp_port));
   session.rtcp_to = server_.udp->adapt(peer_.with_port(*transport.rtcp_port));
   const std::uint16_t port = server_.udp->rtp_port();

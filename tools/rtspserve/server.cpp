@@ -85,7 +85,9 @@ void ServerState::read_rtcp(int fd, asio::posix::stream_descriptor& events) {
           const ssize_t got = ::recvfrom(fd, buffer.data(), buffer.size(), 0,
                                          reinterpret_cast<sockaddr*>(&from.storage), &from.size);
           if (got < 0) break;
-          if (fd != udp->rtcp_fd()) continue;
+          // RTCP begins so (RFC 5761, section 4); what does not is not worth looking whose it is.
+          if (fd != udp->rtcp_fd() || got < 8 || buffer[0] >> 6 != 2 || buffer[1] < 192 || buffer[1] > 223)
+            continue;
           for (const auto& [id, session] : sessions) {
             if (session->kind == Session::Kind::tcp) continue;
             const bool from_it =
@@ -138,6 +140,11 @@ void ServerState::take(int fd, bool secure) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof kUnsentBytes);
   ++per_address[host];
   ByteStream stream = secure ? ByteStream(std::move(socket), tls.get()) : ByteStream(std::move(socket));
+  if (secure && !stream.secure()) {  // no memory for TLS: never in the clear instead
+    if (--per_address[host] == 0) per_address.erase(host);
+    refused.add();
+    return;
+  }
   auto connection = std::make_shared<Connection>(*this, std::move(stream), peer, address_of(fd, false));
   connections[connection.get()] = connection;
   connections_gauge.set(static_cast<double>(connections.size()));

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kBufferBytes = 4 << 20;
 constexpr int kTries = 200;
+constexpr int kPatience = 5;         // waits of a millisecond for room, in one call
 constexpr std::size_t kBatch = 512;  // of the kernel's 1024
 
 UniqueFd bound(std::uint16_t port) {
@@ -34,7 +36,10 @@ UniqueFd bound(std::uint16_t port) {
     fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4) != 0) fd.reset();
   }
-  if (fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kBufferBytes, sizeof kBufferBytes);
+  if (fd && ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kBufferBytes, sizeof kBufferBytes) != 0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kBufferBytes,
+                 sizeof kBufferBytes);  // as far as the system allows
+  }
   return fd;
 }
 
@@ -135,8 +140,10 @@ void UdpSender::set_multicast_interface(const std::string& address) noexcept {
   }
 }
 
-bool UdpSender::flush(Sent& sent) {
+// Sends what is in messages_, and takes apart what the kernel would not cut.
+void UdpSender::flush(Sent& sent) {
   std::size_t done = 0;
+  int patience = kPatience;
   while (done < messages_.size()) {
     const int count = ::sendmmsg(rtp_.get(), messages_.data() + done,
                                  static_cast<unsigned>(std::min(kBatch, messages_.size() - done)), 0);
@@ -150,17 +157,39 @@ bool UdpSender::flush(Sent& sent) {
       continue;
     }
     if (errno == EINTR) continue;
-    const msghdr& refused = messages_[done].msg_hdr;
-    // What can't cut packets says so in one of these ways; what was not sent is sent anew, packet by packet.
-    if (refused.msg_controllen != 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
-      messages_.erase(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(done));
-      return false;
+    if ((errno == EAGAIN || errno == ENOBUFS) && patience-- > 0) {
+      // The socket's buffer is full of what the network card has still to take: a moment, or always the same
+      // receivers at the end of the list would lose theirs.
+      pollfd ready{rtp_.get(), POLLOUT, 0};
+      ::poll(&ready, 1, 1);
+      continue;
     }
-    sent.refused += refused.msg_iovlen;
-    ++done;  // no room, or this receiver's address can't be reached: the others get theirs
+    const msghdr& refused = messages_[done].msg_hdr;
+    if (refused.msg_controllen != 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
+      // EIO: nobody cuts on this way. The others may be this receiver's, whose path takes smaller packets.
+      if (errno == EIO) segmentation_ = false;
+      one_by_one(refused, sent);
+    } else {
+      sent.refused +=
+          refused.msg_iovlen;  // no room, or this receiver can't be reached: the others get theirs
+    }
+    ++done;
   }
   messages_.clear();
-  return true;
+}
+
+void UdpSender::one_by_one(const msghdr& message, Sent& sent) noexcept {
+  for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
+    const iovec& piece = message.msg_iov[i];
+    const ssize_t put = ::sendto(rtp_.get(), piece.iov_base, piece.iov_len, 0,
+                                 static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
+    if (put < 0) {
+      ++sent.refused;
+    } else {
+      ++sent.packets;
+      sent.bytes += static_cast<std::uint64_t>(put);
+    }
+  }
 }
 
 UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
@@ -201,25 +230,12 @@ UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first
       }
     }
   }
-  if (flush(sent)) return sent;
-  segmentation_ = false;
-  std::vector<mmsghdr> cut;
-  for (const mmsghdr& message : messages_) {
-    for (std::size_t k = 0; k < message.msg_hdr.msg_iovlen; ++k) {
-      mmsghdr one = message;
-      one.msg_hdr.msg_iov = message.msg_hdr.msg_iov + k;
-      one.msg_hdr.msg_iovlen = 1;
-      one.msg_hdr.msg_control = nullptr;
-      one.msg_hdr.msg_controllen = 0;
-      cut.push_back(one);
-    }
-  }
-  messages_.swap(cut);
-  (void)flush(sent);
+  flush(sent);
   return sent;
 }
 
 void UdpSender::send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept {
+  if (packet.empty()) return;
   ::sendto(rtcp ? rtcp_.get() : rtp_.get(), packet.data(), packet.size(), 0,
            reinterpret_cast<const sockaddr*>(&to.storage), to.size);
 }

@@ -55,7 +55,8 @@ class UdpSender {
   void send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept;
 
  private:
-  bool flush(Sent& sent);
+  void flush(Sent& sent);
+  void one_by_one(const msghdr& message, Sent& sent) noexcept;
   UniqueFd rtp_, rtcp_;
   std::uint16_t port_ = 0;
   bool segmentation_ = true;

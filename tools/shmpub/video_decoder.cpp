@@ -64,7 +64,7 @@ bool VideoDecoder::pull(DecodedFrame& out) {
   while (avcodec_receive_frame(context_.get(), frame_.get()) >= 0) {
     const auto found = std::find_if(carried_.begin(), carried_.end(),
                                     [&](const Carried& carried) { return carried.key == frame_->pts; });
-    out.picture = av::view_of(*frame_);
+    out.picture = eight_bit_.view(*frame_);
     if (found == carried_.end() || !out.picture) continue;
     out.frame = found->frame;
     metadata_ = std::move(found->metadata);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 
+#include "av/eight_bit.h"
 #include "av/ffmpeg_ptr.h"
 #include "av/image.h"
 #include "source.h"
@@ -41,6 +42,7 @@ class VideoDecoder {
   av::CodecPtr context_;
   av::PacketPtr packet_ = av::make_packet();
   av::FramePtr frame_ = av::make_frame();
+  av::EightBit eight_bit_;
   bool started_ = false;
   std::int64_t next_key_ = 0;
   std::deque<Carried> carried_;  // frames whose pictures are still inside the decoder

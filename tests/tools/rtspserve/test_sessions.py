@@ -81,6 +81,21 @@ class Sessions(RtspTest):
             rtp.settimeout(20)
             self.assertEqual(Rtp(rtp.recv(65536)).ssrc, ssrc)
 
+    def test_a_recorder_that_comes_back_with_the_same_ports_takes_its_stream_over(self):
+        self.camera("cam0.h264:h264,500k")
+        self.serve("cam0.h264")
+        with socket.socket(type=socket.SOCK_DGRAM) as rtp:
+            rtp.bind(("127.0.0.1", 0))
+            rtp.settimeout(20)
+            port = rtp.getsockname()[1]
+            lost, back = self.client(), self.client()
+            for client in (lost, back):
+                client.play(self.url("cam0.h264"), f"RTP/AVP;unicast;client_port={port}-{port + 1}")
+            self.assertEqual(len(json.loads(self.page("/state"))["sessions"]), 1)
+            self.assertEqual(lost.ask("PLAY", self.url("cam0.h264"))[0], 454)
+            self.assertEqual(back.ask("GET_PARAMETER", self.url("cam0.h264"))[0], 200)
+            rtp.recv(65536)
+
     def test_the_first_picture_is_there_at_once(self):
         self.camera("cam0.h264:h264,500k", options=["--no-on-demand"])
         self.serve("cam0.h264")

@@ -67,6 +67,28 @@ class FromCamera(VideoTest):
                 self.assertEqual([rings.number_in(picture, width, height) for picture in pictures],
                                  [frame.source_number for frame in frames])
 
+    def test_sources_that_no_ring_could_hold_raw_are_brought_to_eight_bits(self):
+        for pixels in ("yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p"):
+            with self.subTest(pixels):
+                clip = os.path.join(self.tmp, pixels + ".mkv")
+                rings.ffmpeg("-f", "yuv4mpegpipe", "-i", "-", "-pix_fmt", pixels, "-c:v", "libx264", "-preset",
+                             "ultrafast", "-crf", "10", "-y", clip,
+                             input=b"".join(rings.y4m(320, 240, range(60))))
+                name = pixels + ".in"
+                self.start("camcap", "file:" + clip, name, "--loop")
+                self.start("shmpub", name, "--no-on-demand", "--out", pixels + ".raw:raw,i420")
+                self.wait_ring(pixels + ".raw", 10)
+                reader = Reader(self.lib, pixels + ".raw")
+                original = rings.picture(320, 240, 0)
+                for frame in reader.take(5):
+                    luma = frame.payload[:320 * 240]
+                    number = rings.number_in(luma, 320, 240)
+                    self.assertIsNotNone(number)
+                    original = rings.picture(320, 240, number)
+                    worst = max(abs(a - b) for a, b in zip(luma[320 * 60::7], original[320 * 60:320 * 240:7]))
+                    self.assertLess(worst, 16)
+                reader.close()
+
     def test_nothing_is_reordered_and_ffprobe_knows(self):
         self.camera("high:h264", "new:hevc")
         for ring, codec in (("high", "h264"), ("new", "hevc")):

@@ -129,14 +129,21 @@ TEST_CASE("Numbers go on over blocks and wrap") {
 TEST_CASE("Another channel is another prefix and nothing else") {
   Stream stream(Codec::h264);
   const PacketBlock block = stream.packets(annex_b({avc(5, 4000)}), true);
-  CHECK(&block.for_channel(0) == &block.bytes);
-  const auto& other = block.for_channel(6);
-  CHECK(&block.for_channel(6) == &other);
+  CHECK(block.for_channel(0) == &block.bytes);
+  const auto& other = *block.for_channel(6);
+  CHECK(block.for_channel(6) == &other);
   REQUIRE(other.size() == block.bytes.size());
   std::size_t differences = 0;
   for (std::size_t i = 0; i < other.size(); ++i) differences += other[i] != block.bytes[i];
   CHECK(differences == block.packets.size());
   for (const Packet& packet : block.packets) CHECK(other[packet.offset - 3] == 6);
+  // A few channels are shared; beyond them each makes its own.
+  CHECK(block.for_channel(8) != nullptr);
+  CHECK(block.for_channel(10) != nullptr);
+  CHECK(block.for_channel(12) == nullptr);
+  std::vector<std::uint8_t> own;
+  block.copy_for_channel(6, own);
+  CHECK(own == other);
 }
 
 TEST_CASE("The RTP clock runs at 90 kHz and does not overflow") {
