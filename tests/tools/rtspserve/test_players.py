@@ -75,7 +75,7 @@ class Players(RtspTest):
 
     def ffmpeg_numbers(self, transport, mount):
         luma = self.player("ffmpeg", "-nostdin", "-v", "error", "-rtsp_transport", transport, "-i", self.url(mount),
-                           "-t", str(SECONDS), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-")
+                           "-t", str(SECONDS), "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-pix_fmt", "gray", "-")
         self.check_pictures(luma, mount)
 
     def test_ffmpeg_over_tcp(self):
@@ -204,7 +204,7 @@ ip link set lo up; ip route add 239.0.0.0/8 dev lo
 trap 'kill $server' EXIT
 for i in $(seq 100); do ss -ltn | grep -q :18554 && break; sleep 0.1; done
 play() { ffmpeg -nostdin -v error -rtsp_transport udp_multicast -i rtsp://127.0.0.1:18554/cam0.h264 -t 3 \
-  -fps_mode passthrough -f rawvideo -pix_fmt gray -y "$1"; }
+  -fps_mode passthrough -enc_time_base 1:90000 -f rawvideo -pix_fmt gray -y "$1"; }
 play "$2.1"
 """)
         result = subprocess.run(["unshare", "-n", "bash", script, tool("rtspserve"), os.path.join(self.tmp, "out")],
