@@ -191,7 +191,7 @@ void Output::set_level(int level) {
   level_gauge_.set(level);
   const OutputSpec before = spec_;
   spec_ = effective(source_);
-  reducer_.want(spec_.rate);
+  limit_rate();
   if (spec_.size != before.size || spec_.bitrate != before.bitrate || spec_.quality != before.quality)
     apply();
 }
@@ -208,10 +208,17 @@ void Output::follow(const FrameFormat& source) {
   level_ = std::min(level_, max_level());
   level_gauge_.set(level_);
   spec_ = effective(source);
-  reducer_.want(spec_.rate);
+  limit_rate();
   reducer_.restart(source.rate);
   pending_flags_ |= frame_flag::discontinuity;
   apply();
+}
+
+// Of video that is passed on no frame may be left out, however fast the source runs: the next ones build on
+// it.
+void Output::limit_rate() noexcept {
+  const bool every_frame = way_ == Way::bytes && is_video(spec_.codec);
+  reducer_.want(every_frame ? std::nullopt : spec_.rate);
 }
 
 // The encoder and the ring for the source and the level at hand.

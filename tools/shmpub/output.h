@@ -134,6 +134,7 @@ class Output {
   };
   [[nodiscard]] OutputSpec effective(const FrameFormat& source) const;
   void apply();
+  void limit_rate() noexcept;
   [[nodiscard]] bool untouched(const FrameFormat& source) const noexcept;
   [[nodiscard]] EncoderOrder encoder_order(const FrameFormat& source) const;
   [[nodiscard]] FrameFormat target(const FrameFormat& source) const;

@@ -175,6 +175,11 @@ av::ImageView Pipeline::decode_jpeg(const SourceFrame& frame) {
   decode_seconds_.observe(static_cast<double>(monotonic_ns() - start) * 1e-9);
   switch (status) {
     case av::JpegStatus::damaged:
+      // A header that was hit can say any size: nobody's outputs follow that.
+      if (jpeg_.full_size() != format_.size) {
+        drop(SourceDrop::corrupt);
+        return {};
+      }
       marked_.info.flags |= frame_flag::corrupt;
       [[fallthrough]];
     case av::JpegStatus::warning:

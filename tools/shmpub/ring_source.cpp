@@ -59,6 +59,10 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
   if (!format().compressed()) wanted.payload = {};
   if ((format().compressed() || !view_.metadata.empty()) && !reader_.copy(wanted, bytes_, &metadata_)) {
     ++losses_.overwritten;
+    if (format().codec == Codec::h264 || format().codec == Codec::hevc) {  // what follows builds on it
+      catching_up_ = true;
+      request_keyframe();
+    }
     return SourceEvent::idle;
   }
   if (format().compressed()) frame.payload = bytes_;

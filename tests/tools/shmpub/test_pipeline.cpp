@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "pipeline_fixture.h"
 
 using namespace camring;
@@ -228,6 +230,41 @@ TEST_CASE("pipeline: corrupt JPEG is counted and skipped, damaged JPEG is marked
         1);
   CHECK(bench.metric("camring_frames_damaged_total{tool=\"shmpub\",ring=\"source\"}") == 1);
   for (const auto& frame : received(same)) CHECK(frame.info.source_number != kFirstNumber + 3);
+}
+
+TEST_CASE("pipeline: a damaged JPEG that claims another size moves no output") {
+  Bench bench({"same:mjpeg", "small:mjpeg,320x240"});
+  HandSource source(coded_format(Codec::mjpeg, {640, 480}, {30, 1}));
+  bench.pipeline->follow(source.format());
+  auto same = read_all("same"), small = read_all("small");
+  for (std::uint64_t n = 0; n < 6; ++n) {
+    auto bytes = jpeg_frame({640, 480}, n);
+    if (n == 3) {
+      const std::uint8_t sof[] = {0xff, 0xc0};
+      const auto at = std::search(bytes.begin(), bytes.end(), std::begin(sof), std::end(sof));
+      REQUIRE(at != bytes.end());
+      *(at + 5) = 0x1f;  // 8000 rows, of which most are missing
+      *(at + 6) = 0x40;
+    }
+    bench.pipeline->process(source, frame_of(n, bytes));
+  }
+  CHECK(received(small).size() == 5);
+  CHECK(small.format().size == Size{320, 240});
+  CHECK(small.epoch() == read_all("small").epoch());
+  CHECK(bench.metric("camring_frames_dropped_total{tool=\"shmpub\",ring=\"source\",reason=\"corrupt\"}") ==
+        1);
+}
+
+TEST_CASE("pipeline: video that is passed on stays whole, however fast its source runs") {
+  Bench bench({"same:h264@25"});
+  HandSource source(coded_format(Codec::h264, {64, 48}, {20, 1}));  // it says 20 a second and runs at 30
+  bench.pipeline->follow(source.format());
+  auto same = read_all("same");
+  for (std::uint64_t n = 0; n < 60; ++n) {
+    std::vector<std::uint8_t> unit{0, 0, 0, 1, static_cast<std::uint8_t>(n == 0 ? 0x65 : 0x41), 0x9a, 0x11};
+    bench.pipeline->process(source, frame_of(n, unit, n == 0 ? frame_flag::keyframe : 0));
+  }
+  CHECK(received(same).size() == 60);
 }
 
 TEST_CASE("pipeline: outputs follow a source whose format changes, and say so") {
