@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "app/write_file.h"
 #include "base/error.h"
-#include "write_file.h"
 
 namespace camring::framecheck {
 namespace {
@@ -76,7 +76,7 @@ void Baseline::save(const std::string& path, const std::string& subject) const {
           {"deviation", std::sqrt(sum.squares / static_cast<double>(std::max<std::uint64_t>(sum.count, 1)))}};
     }
   }
-  write_file(path, root.dump(1) + "\n", "write baseline");
+  app::write_file(path, root.dump(1) + "\n", "write baseline");
 }
 
 void Baseline::learn(int hour, const Values& values) {

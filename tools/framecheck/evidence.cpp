@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <ctime>
 
+#include "app/write_file.h"
 #include "av/jpeg.h"
 #include "av/scaler.h"
 #include "base/error.h"
-#include "write_file.h"
 
 namespace camring::framecheck {
 namespace {
@@ -49,7 +49,7 @@ std::string save_evidence(const std::string& directory, const std::string& subje
   if (bytes.empty()) throw Error(ExitCode::internal, "save evidence", subject, "the picture can't be a JPEG");
   const std::string check = verdict.reasons.empty() ? "ok" : verdict.reasons.front().check;
   const std::string path = directory + "/" + file_part(subject) + "-" + stamp(wall_ns) + "-" + check + ".jpg";
-  write_file(path, bytes, "save evidence");
+  app::write_file(path, bytes, "save evidence");
   return path;
 }
 

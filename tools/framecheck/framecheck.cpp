@@ -1,17 +1,16 @@
 #include "framecheck.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
 #include "app/log.h"
 #include "app/options.h"
+#include "app/write_file.h"
 #include "base/clock.h"
 #include "clock_hour.h"
 #include "evidence.h"
 #include "media_feed.h"
 #include "ring/ring_name.h"
-#include "write_file.h"
 
 namespace camring::framecheck {
 namespace {
@@ -24,11 +23,6 @@ constexpr auto kSaveEvery = 60s;
 
 Error usage(const std::string& object, const std::string& reason, const std::string& advice = {}) {
   return {ExitCode::usage, "read options", object, reason, advice};
-}
-
-void print(const std::string& text) {
-  if ((std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) && errno != EPIPE)
-    throw Error(ExitCode::system, "write", "stdout", errno_text(errno));
 }
 
 }  // namespace
@@ -79,23 +73,19 @@ void Framecheck::options(CLI::App& cli) {
   app::add_ring_access(cli, gate_.access);
 }
 
-void Framecheck::take_limits(const std::vector<std::string>& words, std::map<Metric, Range>& into,
+void Framecheck::take_limits(const std::vector<std::string>& words, std::map<Metric, app::Range>& into,
                              const char* option) const {
   for (const std::string& word : words) {
-    const auto equals = word.find('=');
-    std::string name = word.substr(0, equals);
-    if (const auto slash = name.find('/'); slash != std::string::npos) {
-      if (name.substr(0, slash) != ring_) continue;
-      name.erase(0, slash + 1);
-    }
-    const auto metric = metric_from(name);
-    if (!metric || equals == std::string::npos) {
+    const auto limit = app::split_limit(word);
+    if (limit && !limit->subject.empty() && limit->subject != ring_) continue;
+    const auto metric = limit ? metric_from(limit->metric) : std::nullopt;
+    if (!metric) {
       std::string all;
       for (const MetricInfo& info : metric_table()) all += (all.empty() ? "" : ", ") + std::string(info.name);
       throw usage(option, "'" + word + "' is no METRIC=RANGE", "e.g. sharpness=20: ; metrics are " + all);
     }
     try {
-      into[*metric] = parse_range(word.substr(equals + 1));
+      into[*metric] = app::parse_range(limit->range);
     } catch (const std::invalid_argument& error) {
       throw usage(option, error.what());
     }
@@ -135,8 +125,8 @@ void Framecheck::check() {
 void Framecheck::tell(const Reading& reading, const Verdict& verdict, bool lines) {
   const Report report{subject_, reading, verdict, limits_};
   const std::int64_t now = realtime_ns();
-  print(lines || json_ ? json_line(report, now) : plugin_line(report));
-  if (!prom_.empty()) write_file(prom_, prometheus_text(report, now), "write metrics");
+  app::print(lines || json_ ? json_line(report, now) : plugin_line(report));
+  if (!prom_.empty()) app::write_file(prom_, prometheus_text(report, now), "write metrics");
 }
 
 // One picture for each failure that is new, not one for each frame of it.
@@ -210,7 +200,7 @@ ExitCode Framecheck::check_once(app::Context& context) {
     return image_.empty() ? check_ring(context.stop) : check_media(context.stop);
   } catch (const Error& error) {
     // A check that can't be made is UNKNOWN to monitoring systems, whatever the reason.
-    print(unknown_line(error.what()));
+    app::print(unknown_line(error.what()));
     return static_cast<ExitCode>(State::unknown);
   }
 }

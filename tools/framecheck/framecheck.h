@@ -23,7 +23,7 @@ class Framecheck final : public app::Tool {
   ExitCode run(app::Context& context) override;
 
  private:
-  void take_limits(const std::vector<std::string>& words, std::map<Metric, Range>& into,
+  void take_limits(const std::vector<std::string>& words, std::map<Metric, app::Range>& into,
                    const char* option) const;
   [[nodiscard]] ExitCode check_once(app::Context& context);
   [[nodiscard]] ExitCode check_ring(const app::Stop& stop);

@@ -120,36 +120,11 @@ bool judge_content(const Reading& reading, const Limits& limits, Verdict& verdic
 
 }  // namespace
 
-const char* to_string(State state) noexcept {
-  switch (state) {
-    case State::ok:
-      return "OK";
-    case State::warning:
-      return "WARNING";
-    case State::critical:
-      return "CRITICAL";
-    case State::unknown:
-      break;
-  }
-  return "UNKNOWN";
-}
-
-void Verdict::add(State added, std::string check, std::string text) {
-  // CRITICAL, then WARNING, then UNKNOWN: a fault that is certain is not hidden by one that is not.
-  const auto rank = [](State s) {
-    return s == State::critical ? 3 : s == State::warning ? 2 : s == State::unknown ? 1 : 0;
-  };
-  if (rank(added) > rank(state)) state = added;
-  const auto place = std::find_if(reasons.begin(), reasons.end(),
-                                  [&](const Reason& reason) { return rank(reason.state) < rank(added); });
-  reasons.insert(place, {added, std::move(check), std::move(text)});
-}
-
 Limits default_limits() {
   Limits limits;
   for (const MetricInfo& info : metric_table()) {
-    if (*info.warning != '\0') limits.warning[info.metric] = parse_range(info.warning);
-    if (*info.critical != '\0') limits.critical[info.metric] = parse_range(info.critical);
+    if (*info.warning != '\0') limits.warning[info.metric] = app::parse_range(info.warning);
+    if (*info.critical != '\0') limits.critical[info.metric] = app::parse_range(info.critical);
   }
   return limits;
 }

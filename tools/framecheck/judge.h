@@ -7,31 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "app/range.h"
+#include "app/verdict.h"
 #include "base/units.h"
 #include "baseline.h"
 #include "meter.h"
-#include "range.h"
 
 namespace camring::framecheck {
 
-/// The Monitoring Plugins' states; the numbers are exit codes.
-enum class State : int { ok = 0, warning = 1, critical = 2, unknown = 3 };
-[[nodiscard]] const char* to_string(State state) noexcept;  ///< "OK", "WARNING", …
-
-struct Reason {
-  State state;
-  std::string check;  ///< "sharpness", "frozen", "stale", …: stable, for programs
-  std::string text;   ///< for people
-};
-
-struct Verdict {
-  State state = State::ok;
-  std::vector<Reason> reasons;  ///< the worst first
-  void add(State state, std::string check, std::string text);
-};
+using app::Reason;
+using app::State;
+using app::Verdict;
 
 struct Limits {
-  std::map<Metric, Range> warning, critical;
+  std::map<Metric, app::Range> warning, critical;
   std::chrono::nanoseconds freeze_time = std::chrono::milliseconds(500);  ///< 0: never
   std::chrono::nanoseconds max_age = std::chrono::seconds(2);
   std::optional<Size> size;

@@ -1,36 +1,13 @@
 #include "report.h"
 
-#include <algorithm>
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace camring::framecheck {
 namespace {
 
-std::string number(double value) {
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
+using app::short_number;
 
-// A bar begins perfdata, and the status is one line, whatever a file is called.
-std::string plain(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c == '|' || c < ' '; }, ' ');
-  return text;
-}
-
-std::string label(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
-
-std::string limit_text(const std::map<Metric, Range>& ranges, Metric metric) {
+std::string limit_text(const std::map<Metric, app::Range>& ranges, Metric metric) {
   const auto found = ranges.find(metric);
   return found == ranges.end() ? "" : to_string(found->second);
 }
@@ -38,10 +15,10 @@ std::string limit_text(const std::map<Metric, Range>& ranges, Metric metric) {
 std::string summary(const Report& report) {
   const Values& values = report.reading.values;
   std::string text = "picture " + to_string(report.reading.size);
-  if (const auto& fps = values[Metric::fps]) text += " at " + number(*fps) + " fps";
+  if (const auto& fps = values[Metric::fps]) text += " at " + short_number(*fps) + " fps";
   for (const Metric metric : {Metric::score, Metric::sharpness, Metric::brightness, Metric::noise}) {
     if (const auto& value = values[metric])
-      text += std::string(", ") + info_of(metric).name + " " + number(*value);
+      text += std::string(", ") + info_of(metric).name + " " + short_number(*value);
   }
   return text;
 }
@@ -49,21 +26,17 @@ std::string summary(const Report& report) {
 }  // namespace
 
 std::string plugin_line(const Report& report) {
-  std::string line =
-      std::string("FRAMECHECK ") + to_string(report.verdict.state) + " - " + report.subject + ": ";
-  std::string reasons;
-  for (const Reason& reason : report.verdict.reasons) reasons += (reasons.empty() ? "" : "; ") + reason.text;
-  line = plain(line + (reasons.empty() ? summary(report) : reasons));
+  const std::string reasons = report.verdict.text();
   std::string data;
   for (const MetricInfo& info : metric_table()) {
     const auto& value = report.reading.values[info.metric];
     if (!value) continue;
-    data += std::string(" ") + info.name + "=" + number(*value) + info.unit + ";" +
-            limit_text(report.limits.warning, info.metric) + ";" +
+    data += (data.empty() ? "" : " ") + std::string(info.name) + "=" + short_number(*value) + info.unit +
+            ";" + limit_text(report.limits.warning, info.metric) + ";" +
             limit_text(report.limits.critical, info.metric);
   }
-  if (!data.empty()) line += " |" + data;
-  return line + "\n";
+  return app::status_line("FRAMECHECK", report.verdict.state,
+                          report.subject + ": " + (reasons.empty() ? summary(report) : reasons), data);
 }
 
 std::string json_line(const Report& report, std::int64_t wall_ns) {
@@ -91,12 +64,12 @@ std::string json_line(const Report& report, std::int64_t wall_ns) {
 }
 
 std::string prometheus_text(const Report& report, std::int64_t wall_ns) {
-  const std::string labels = "{tool=\"framecheck\",ring=\"" + label(report.subject) + "\"";
+  const std::string labels = "{tool=\"framecheck\",ring=\"" + app::prometheus_label(report.subject) + "\"";
   std::string out;
   const auto gauge = [&](const std::string& name, const std::string& help, const std::string& more,
                          const std::string& value) {
-    out += "# HELP camring_framecheck_" + name + " " + help + "\n# TYPE camring_framecheck_" + name +
-           " gauge\ncamring_framecheck_" + name + labels + more + "} " + value + "\n";
+    const std::string full = "camring_framecheck_" + name;
+    out += app::prometheus_head(full, help) + full + labels + more + "} " + value + "\n";
   };
   gauge("state", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", "",
         std::to_string(static_cast<int>(report.verdict.state)));
@@ -109,15 +82,17 @@ std::string prometheus_text(const Report& report, std::int64_t wall_ns) {
     gauge(std::string(info.name) + (percent             ? "_ratio"
                                     : *info.unit == 's' ? "_seconds"
                                                         : ""),
-          "See framecheck(1).", "", number(percent ? *value / 100 : *value));
+          "See framecheck(1).", "", short_number(percent ? *value / 100 : *value));
   }
   if (report.verdict.reasons.empty()) return out;
-  out += "# HELP camring_framecheck_failed Checks that failed.\n# TYPE camring_framecheck_failed gauge\n";
+  out += app::prometheus_head("camring_framecheck_failed", "Checks that failed.");
   for (const Reason& reason : report.verdict.reasons)
     out += "camring_framecheck_failed" + labels + ",check=\"" + reason.check + "\"} 1\n";
   return out;
 }
 
-std::string unknown_line(const std::string& reason) { return plain("FRAMECHECK UNKNOWN - " + reason) + "\n"; }
+std::string unknown_line(const std::string& reason) {
+  return app::status_line("FRAMECHECK", State::unknown, reason);
+}
 
 }  // namespace camring::framecheck

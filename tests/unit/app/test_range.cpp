@@ -1,12 +1,12 @@
 // The grammar of the Monitoring Plugins Development Guidelines, with the guidelines' own examples.
 #include <stdexcept>
 
+#include "app/range.h"
 #include "catch.h"
-#include "range.h"
 
-using namespace camring::framecheck;
+using namespace camring::app;
 
-TEST_CASE("range: the guidelines' examples alert where they say", "[framecheck]") {
+TEST_CASE("range: the guidelines' examples alert where they say", "[app]") {
   struct Example {
     const char* text;
     double quiet, alert;
@@ -21,12 +21,12 @@ TEST_CASE("range: the guidelines' examples alert where they say", "[framecheck]"
   }
 }
 
-TEST_CASE("range: text that is no range is refused", "[framecheck]") {
+TEST_CASE("range: text that is no range is refused", "[app]") {
   for (const char* text : {"", ":", "a", "20:10", "10:x", "1 0", "@", "nan", "inf:", "10:20:30", "~"})
     if (std::string_view(text) != ":") CHECK_THROWS_AS(parse_range(text), std::invalid_argument);
 }
 
-TEST_CASE("range: what is written is read back", "[framecheck]") {
+TEST_CASE("range: what is written is read back", "[app]") {
   for (const char* text : {"10", "10:", "~:10", "10:20", "@10:20", "@5", "0.4:"})
     CHECK(to_string(parse_range(text)) == text);
 }

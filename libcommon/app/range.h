@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace camring::framecheck {
+namespace camring::app {
 
 /// [start, end], both included; an alert is a value outside, or inside when `inside` is set.
 struct Range {
@@ -23,4 +23,4 @@ struct Range {
 [[nodiscard]] Range parse_range(std::string_view text);
 [[nodiscard]] std::string to_string(const Range& range);  ///< in the same grammar
 
-}  // namespace camring::framecheck
+}  // namespace camring::app

@@ -1,4 +1,4 @@
-#include "range.h"
+#include "app/range.h"
 
 #include <array>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-namespace camring::framecheck {
+namespace camring::app {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -64,4 +64,4 @@ std::string to_string(const Range& range) {
   return std::isinf(range.end) ? text : text + number_text(range.end);
 }
 
-}  // namespace camring::framecheck
+}  // namespace camring::app
