@@ -19,6 +19,8 @@ struct ControlMessage {
     report = 3,    ///< seen and missed: totals of this consumer
     statistics =
         4,  ///< answer with one JSON datagram (this connection is then no consumer unless it said hello)
+    correction = 5,  ///< seen: delay this ring's frames by so many ns; missed: the advice holds for so many
+                     ///< ns, 0 takes it back; label: the ring that it was measured against
   };
   std::uint32_t magic = kMagic;
   Type type = Type::hello;
@@ -38,6 +40,17 @@ struct Consumer {
   std::string label;                   ///< what it calls itself
   std::uint64_t seen = 0, missed = 0;  ///< its own report
   std::int64_t connected_ns = 0;       ///< CLOCK_MONOTONIC
+};
+
+/// Advice to whoever shows this ring beside another one: hold its frames back. The writer only keeps it.
+struct Correction {
+  std::int64_t delay_ns = 0;  ///< 0 to kMaxDelayNs
+  std::int64_t valid_ns = 0;  ///< from when the writer got it; at most kMaxValidNs
+  std::int64_t age_ns = 0;    ///< since the writer got it
+  std::string against;        ///< the ring that it was measured against
+
+  static constexpr std::int64_t kMaxDelayNs = 60'000'000'000;
+  static constexpr std::int64_t kMaxValidNs = 60'000'000'000;
 };
 
 }  // namespace camring

@@ -20,6 +20,51 @@ UniqueFd connect_to(const std::string& path) noexcept {
   return fd;
 }
 
+void set_label(ControlMessage& message, const std::string& label) noexcept {
+  std::memcpy(message.label.data(), label.data(), std::min(label.size(), message.label.size() - 1));
+}
+
+WriterAnswer answer_from(const nlohmann::json& root) {
+  WriterAnswer answer;
+  for (const auto& item : root.at("consumers")) {
+    Consumer consumer;
+    consumer.pid = item.at("pid").get<pid_t>();
+    consumer.uid = item.at("uid").get<uid_t>();
+    consumer.command = item.at("command").get<std::string>();
+    consumer.label = item.at("label").get<std::string>();
+    consumer.seen = item.at("seen").get<std::uint64_t>();
+    consumer.missed = item.at("missed").get<std::uint64_t>();
+    consumer.connected_ns = item.at("connected_ns").get<std::int64_t>();
+    answer.consumers.push_back(std::move(consumer));
+  }
+  if (const auto found = root.find("correction"); found != root.end()) {
+    Correction correction;
+    correction.delay_ns =
+        std::clamp<std::int64_t>(found->at("delay_ns").get<std::int64_t>(), 0, Correction::kMaxDelayNs);
+    correction.age_ns = static_cast<std::int64_t>(found->at("age_ms").get<double>() * 1e6);
+    correction.valid_ns = static_cast<std::int64_t>(found->at("valid_ms").get<double>() * 1e6);
+    correction.against = found->at("against").get<std::string>();
+    answer.correction = std::move(correction);
+  }
+  return answer;
+}
+
+std::optional<WriterAnswer> question(int fd, int timeout_ms) {
+  ControlMessage message;
+  message.type = ControlMessage::Type::statistics;
+  if (::send(fd, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return std::nullopt;
+  pollfd waiting{fd, POLLIN, 0};
+  if (::poll(&waiting, 1, timeout_ms) <= 0) return std::nullopt;
+  std::string text(256 * 1024, '\0');
+  const ssize_t bytes = ::recv(fd, text.data(), text.size(), MSG_DONTWAIT);
+  if (bytes <= 0) return std::nullopt;
+  try {
+    return answer_from(nlohmann::json::parse(text.substr(0, static_cast<std::size_t>(bytes))));
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 ControlClient::ControlClient(std::string socket_path, std::string label)
@@ -30,7 +75,7 @@ bool ControlClient::send(ControlMessage::Type type, std::uint64_t seen, std::uin
   message.type = type;
   message.seen = seen;
   message.missed = missed;
-  std::memcpy(message.label.data(), label_.data(), std::min(label_.size(), message.label.size() - 1));
+  set_label(message, label_);
   const ssize_t sent = ::send(fd_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent == static_cast<ssize_t>(sizeof message) || (sent < 0 && errno == EAGAIN);
 }
@@ -45,37 +90,26 @@ void ControlClient::request_keyframe() noexcept {
   if (fd_ && !send(ControlMessage::Type::keyframe, 0, 0)) fd_.reset();
 }
 
-std::optional<std::vector<Consumer>> ask_consumers(const std::string& socket_path, int timeout_ms) {
+std::optional<WriterAnswer> ask_writer(const std::string& socket_path, int timeout_ms) {
   const UniqueFd fd = connect_to(socket_path);
-  ControlMessage question;
-  question.type = ControlMessage::Type::statistics;
-  if (!fd || ::send(fd.get(), &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-    return std::nullopt;
-  pollfd waiting{fd.get(), POLLIN, 0};
-  if (::poll(&waiting, 1, timeout_ms) <= 0) return std::nullopt;
-  std::string text(256 * 1024, '\0');
-  const ssize_t bytes = ::recv(fd.get(), text.data(), text.size(), MSG_DONTWAIT);
-  if (bytes <= 0) return std::nullopt;
-  const auto parsed = nlohmann::json::parse(text.substr(0, static_cast<std::size_t>(bytes)), nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("consumers") || !parsed["consumers"].is_array())
-    return std::nullopt;
-  std::vector<Consumer> list;
-  try {
-    for (const auto& item : parsed["consumers"]) {
-      Consumer consumer;
-      consumer.pid = item.at("pid").get<pid_t>();
-      consumer.uid = item.at("uid").get<uid_t>();
-      consumer.command = item.at("command").get<std::string>();
-      consumer.label = item.at("label").get<std::string>();
-      consumer.seen = item.at("seen").get<std::uint64_t>();
-      consumer.missed = item.at("missed").get<std::uint64_t>();
-      consumer.connected_ns = item.at("connected_ns").get<std::int64_t>();
-      list.push_back(std::move(consumer));
-    }
-  } catch (const nlohmann::json::exception&) {
-    return std::nullopt;
-  }
-  return list;
+  return fd ? question(fd.get(), timeout_ms) : std::nullopt;
+}
+
+bool publish_correction(const std::string& socket_path, const Correction& correction, int timeout_ms) {
+  const UniqueFd fd = connect_to(socket_path);
+  ControlMessage message;
+  message.type = ControlMessage::Type::correction;
+  message.seen =
+      static_cast<std::uint64_t>(std::clamp<std::int64_t>(correction.delay_ns, 0, Correction::kMaxDelayNs));
+  message.missed =
+      static_cast<std::uint64_t>(std::clamp<std::int64_t>(correction.valid_ns, 0, Correction::kMaxValidNs));
+  set_label(message, correction.against);
+  if (!fd || ::send(fd.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
+  // A writer of an older version closes the connection at the message that it does not know.
+  const auto answer = question(fd.get(), timeout_ms);
+  if (!answer) return false;
+  if (message.missed == 0) return !answer->correction;
+  return answer->correction && static_cast<std::uint64_t>(answer->correction->delay_ns) == message.seen;
 }
 
 }  // namespace camring

@@ -27,8 +27,18 @@ class ControlClient {
   UniqueFd fd_;
 };
 
-/// Asks a ring's writer who is connected; waits at most `timeout_ms`. Empty when it does not answer.
-[[nodiscard]] std::optional<std::vector<Consumer>> ask_consumers(const std::string& socket_path,
-                                                                 int timeout_ms);
+/// What a writer answers.
+struct WriterAnswer {
+  std::vector<Consumer> consumers;
+  std::optional<Correction> correction;  ///< the newest that still holds
+};
+/// Asks a ring's writer who is connected and which correction it keeps; waits at most `timeout_ms`. Empty
+/// when it does not answer. @param socket_path RingPaths::sock
+[[nodiscard]] std::optional<WriterAnswer> ask_writer(const std::string& socket_path, int timeout_ms);
+
+/// Gives a ring's writer a correction to keep (age_ns is not sent; valid_ns 0 takes one back) and waits, at
+/// most `timeout_ms`, until it says that it has it. False: no writer answers, or it knows no corrections.
+[[nodiscard]] bool publish_correction(const std::string& socket_path, const Correction& correction,
+                                      int timeout_ms);
 
 }  // namespace camring

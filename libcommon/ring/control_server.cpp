@@ -48,7 +48,7 @@ bool parse_control_message(const void* bytes, std::size_t size, ControlMessage& 
   if (size != sizeof message) return false;
   std::memcpy(&message, bytes, sizeof message);
   const auto type = static_cast<std::uint32_t>(message.type);
-  if (message.magic != ControlMessage::kMagic || type < 1 || type > 4) return false;
+  if (message.magic != ControlMessage::kMagic || type < 1 || type > 5) return false;
   message.label.back() = '\0';
   for (char& c : message.label) {
     if (c != '\0' && (c < 0x20 || c > 0x7e)) c = '?';
@@ -125,8 +125,10 @@ bool ControlServer::receive(Peer& peer) {
     ControlMessage message;
     if (!parse_control_message(buffer.data(), static_cast<std::size_t>(bytes), message)) return false;
     const std::lock_guard lock(mutex_);
-    peer.consumer.seen = std::max(peer.consumer.seen, message.seen);
-    peer.consumer.missed = std::max(peer.consumer.missed, message.missed);
+    if (message.type != ControlMessage::Type::correction) {
+      peer.consumer.seen = std::max(peer.consumer.seen, message.seen);
+      peer.consumer.missed = std::max(peer.consumer.missed, message.missed);
+    }
     switch (message.type) {
       case ControlMessage::Type::hello:
         peer.consumer.label = message.label.data();
@@ -144,9 +146,38 @@ bool ControlServer::receive(Peer& peer) {
       case ControlMessage::Type::statistics:
         answer(peer);
         break;
+      case ControlMessage::Type::correction:
+        keep(message);
+        break;
     }
   }
   return true;
+}
+
+// The caller holds the lock.
+void ControlServer::keep(const ControlMessage& message) {
+  if (message.missed == 0) return correction_.reset();
+  constexpr std::uint64_t kMost = Correction::kMaxValidNs;
+  correction_.emplace();
+  correction_->delay_ns =
+      static_cast<std::int64_t>(std::min<std::uint64_t>(message.seen, Correction::kMaxDelayNs));
+  correction_->valid_ns = static_cast<std::int64_t>(std::min(message.missed, kMost));
+  correction_->against = message.label.data();
+  corrected_ns_ = monotonic_ns();
+}
+
+// The caller holds the lock.
+std::optional<Correction> ControlServer::kept() const {
+  const std::int64_t age = monotonic_ns() - corrected_ns_;
+  if (!correction_ || age >= correction_->valid_ns) return {};
+  std::optional<Correction> answer = correction_;
+  answer->age_ns = age;
+  return answer;
+}
+
+std::optional<Correction> ControlServer::correction() const {
+  const std::lock_guard lock(mutex_);
+  return kept();
 }
 
 // The caller holds the lock.
@@ -163,8 +194,14 @@ void ControlServer::answer(const Peer& peer) const {
                     {"missed", consumer.missed},
                     {"connected_ns", consumer.connected_ns}});
   }
-  const std::string text = nlohmann::json{{"pid", ::getpid()}, {"consumers", std::move(list)}}.dump(
-      -1, ' ', true, nlohmann::json::error_handler_t::replace);
+  nlohmann::json root{{"pid", ::getpid()}, {"consumers", std::move(list)}};
+  if (const auto correction = kept()) {
+    root["correction"] = {{"delay_ns", correction->delay_ns},
+                          {"against", correction->against},
+                          {"age_ms", static_cast<double>(correction->age_ns) * 1e-6},
+                          {"valid_ms", static_cast<double>(correction->valid_ns) * 1e-6}};
+  }
+  const std::string text = root.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   [[maybe_unused]] const auto sent =
       ::send(peer.fd.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,6 +40,8 @@ class ControlServer {
   [[nodiscard]] bool take_keyframe_request() noexcept {
     return keyframe_.exchange(false, std::memory_order_acq_rel);
   }
+  /// The newest correction that still holds. Any thread.
+  [[nodiscard]] std::optional<Correction> correction() const;
   [[nodiscard]] int event_fd() const noexcept { return event_.get(); }
 
  private:
@@ -47,12 +50,16 @@ class ControlServer {
   [[nodiscard]] bool accept_one();         // false: out of descriptors or memory
   [[nodiscard]] bool receive(Peer& peer);  // false: close it
   void answer(const Peer& peer) const;
+  void keep(const ControlMessage& message);
+  [[nodiscard]] std::optional<Correction> kept() const;
   void signal_event() const noexcept;
 
   std::string path_;
   UniqueFd listener_, quit_, event_;
-  mutable std::mutex mutex_;  // guards peers_, for consumers()
+  mutable std::mutex mutex_;  // guards peers_, for consumers(), and what follows
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::optional<Correction> correction_;
+  std::int64_t corrected_ns_ = 0;
   std::atomic<std::size_t> count_{0};
   std::atomic<bool> keyframe_{false};
   std::thread thread_;

@@ -71,7 +71,11 @@ void read_into(RingStatus& status, const RingView& view, const RingPaths& paths,
       status.used_bytes = std::min(status.arena_bytes, last.position + last.payload.size() - first.position);
     }
   }
-  if (ask && status.state != WriterState::dead) status.consumers = ask_consumers(paths.sock, kAskMs);
+  if (!ask || status.state == WriterState::dead) return;
+  if (auto answer = ask_writer(paths.sock, kAskMs)) {
+    status.consumers = std::move(answer->consumers);
+    status.correction = std::move(answer->correction);
+  }
 }
 
 bool exists(const std::string& path) {

@@ -29,6 +29,7 @@ struct RingStatus {
   std::string writer, source;
   std::int64_t created_wall_ns = 0;
   std::optional<std::vector<Consumer>> consumers;  ///< unset when the writer did not answer
+  std::optional<Correction> correction;            ///< that the writer keeps
 };
 
 /// Rings in the ring directory, by name; companions of rings that are gone are listed too, with a problem.

@@ -286,6 +286,25 @@ std::string_view to_string(WriterState state) noexcept {
   return "absent";
 }
 
+std::string_view trouble_of(WriterState state) noexcept {
+  switch (state) {
+    case WriterState::absent:
+      return "there is no such ring: is its writer (camcap, shmpub) running?";
+    case WriterState::dead:
+      return "the ring's writer died";
+    case WriterState::ended:
+      return "the ring's writer has ended";
+    case WriterState::stalled:
+      return "the ring's writer is stopped or hangs";
+    case WriterState::no_signal:
+      return "the camera gives no signal";
+    case WriterState::starting:
+    case WriterState::live:
+      break;
+  }
+  return {};
+}
+
 void RingReader::set_demand(bool wanted) {
   if (!wanted) {
     state_->control.reset();

@@ -47,5 +47,8 @@ enum class WriterState {
   dead,       ///< the writer is gone without a word
 };
 [[nodiscard]] std::string_view to_string(WriterState state) noexcept;  ///< "absent", "live", "no-signal", …
+/// What is wrong with a ring's writer, for people: "the ring's writer died". Empty while it is starting or
+/// live.
+[[nodiscard]] std::string_view trouble_of(WriterState state) noexcept;
 
 }  // namespace camring

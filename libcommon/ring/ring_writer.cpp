@@ -245,6 +245,9 @@ std::size_t RingWriter::consumer_count() const noexcept {
 bool RingWriter::take_keyframe_request() noexcept {
   return state_->control && state_->control->take_keyframe_request();
 }
+std::optional<Correction> RingWriter::correction() const {
+  return state_->control ? state_->control->correction() : std::nullopt;
+}
 int RingWriter::event_fd() const noexcept { return state_->control ? state_->control->event_fd() : -1; }
 
 }  // namespace camring

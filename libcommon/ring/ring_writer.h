@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -88,6 +89,9 @@ class RingWriter {
   [[nodiscard]] std::size_t consumer_count() const noexcept;
   /// True once for each batch of keyframe requests since the last call.
   [[nodiscard]] bool take_keyframe_request() noexcept;
+  /// What a tool like syncmon advised: by how much frames are to be delayed to meet another ring's. Nothing
+  /// delays them here. Empty when there is none that still holds.
+  [[nodiscard]] std::optional<Correction> correction() const;
   /// Readable when a consumer came, went or asked for a keyframe; reset by reading its 8 bytes. -1 without
   /// control.
   [[nodiscard]] int event_fd() const noexcept;

@@ -95,24 +95,12 @@ void RingFeed::add_state(Values& values) const {
 }
 
 void RingFeed::judge_writer(Verdict& verdict) const {
-  switch (reader_.writer_state()) {
-    case WriterState::absent:
-      return verdict.add(State::critical, "ring",
-                         "there is no such ring: is its writer (camcap, shmpub) running?");
-    case WriterState::dead:
-      return verdict.add(State::critical, "ring", "the ring's writer died");
-    case WriterState::ended:
-      return verdict.add(State::critical, "ring", "the ring's writer has ended");
-    case WriterState::stalled:
-      return verdict.add(State::critical, "ring", "the ring's writer is stopped or hangs");
-    case WriterState::no_signal:
-      return verdict.add(State::critical, "signal", "the camera gives no signal");
-    case WriterState::starting:
-      if (seen_.empty()) verdict.add(State::critical, "ring", "the ring has had no frame yet");
-      return;
-    case WriterState::live:
-      break;
-  }
+  const WriterState state = reader_.writer_state();
+  const std::string trouble(trouble_of(state));
+  if (!trouble.empty())
+    verdict.add(State::critical, state == WriterState::no_signal ? "signal" : "ring", trouble);
+  else if (state == WriterState::starting && seen_.empty())
+    verdict.add(State::critical, "ring", "the ring has had no frame yet");
 }
 
 }  // namespace camring::framecheck

@@ -73,6 +73,11 @@ std::string details(const RingStatus& ring) {
     text += "    its writer died; 'shmstat --remove " + ring.name + "' removes what it left\n";
   }
   if (!ring.source.empty()) text += "    from " + ring.source + "\n";
+  if (ring.correction) {
+    text += "    to be delayed by " + fixed(static_cast<double>(ring.correction->delay_ns) * 1e-6, 1) +
+            " ms to meet " + ring.correction->against + ", said " + age_text(ring.correction->age_ns) +
+            " ago\n";
+  }
   if (!ring.consumers) return text;
   const std::int64_t now = monotonic_ns();
   for (const Consumer& consumer : *ring.consumers) {
@@ -142,6 +147,12 @@ std::string json_line(const RingStatus& ring) {
                       {"connected_ms", ms(now - consumer.connected_ns)}});
     }
     json["consumers"] = std::move(list);
+  }
+  json["correction"] = nullptr;
+  if (ring.correction) {
+    json["correction"] = {{"delay_ms", ms(ring.correction->delay_ns)},
+                          {"against", ring.correction->against},
+                          {"age_ms", ms(ring.correction->age_ns)}};
   }
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }

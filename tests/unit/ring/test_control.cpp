@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "ring/control_client.h"
 #include "ring/control_server.h"
 #include "ring/control_socket.h"
 #include "ring_fixture.h"
@@ -114,6 +115,46 @@ TEST_CASE("labels are made printable, sizes and types are checked") {
   message.type = ControlMessage::Type::hello;
   message.magic = 0;
   CHECK_FALSE(parse_control_message(&message, sizeof message, parsed));
+}
+
+TEST_CASE("a correction is kept, answered to whoever asks, replaced by the next and taken back") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  const std::string path = directory.file("cam0.sock");
+  REQUIRE(ask_writer(path, 5000));
+  CHECK_FALSE(ask_writer(path, 5000)->correction);
+  REQUIRE(publish_correction(path, {.delay_ns = 83'000'000, .valid_ns = 50'000'000'000, .against = "cam0.ai"},
+                             5000));
+  const auto answer = ask_writer(path, 5000);
+  REQUIRE((answer && answer->correction));
+  CHECK(answer->correction->delay_ns == 83'000'000);
+  CHECK(answer->correction->valid_ns == 50'000'000'000);
+  CHECK(answer->correction->against == "cam0.ai");
+  CHECK(answer->correction->age_ns >= 0);
+  CHECK(writer.correction()->delay_ns == 83'000'000);
+  CHECK(ring_status("cam0", true).correction->delay_ns == 83'000'000);
+  CHECK(writer.consumer_count() == 0);
+  REQUIRE(publish_correction(path, {.delay_ns = 0, .valid_ns = 1'000'000'000, .against = "b"}, 5000));
+  CHECK(writer.correction()->delay_ns == 0);
+  REQUIRE(publish_correction(path, {.delay_ns = 1, .valid_ns = 0, .against = "b"}, 5000));
+  CHECK_FALSE(writer.correction());
+  CHECK_FALSE(publish_correction(directory.file("none.sock"), {.valid_ns = 1, .against = "b"}, 100));
+}
+
+TEST_CASE("a correction's numbers are cut to their limits and end by themselves") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  const UniqueFd fd = raw_connection(directory.file("cam0.sock"));
+  ControlMessage message;
+  message.type = ControlMessage::Type::correction;
+  message.seen = message.missed = ~std::uint64_t{0};
+  REQUIRE(::send(fd.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message);
+  REQUIRE(eventually([&] { return writer.correction().has_value(); }));
+  CHECK(writer.correction()->delay_ns == Correction::kMaxDelayNs);
+  CHECK(writer.correction()->valid_ns == Correction::kMaxValidNs);
+  message.missed = 1'000'000;
+  REQUIRE(::send(fd.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message);
+  CHECK(eventually([&] { return !writer.correction(); }));
 }
 
 TEST_CASE("more consumers than the limit are refused without harm") {
