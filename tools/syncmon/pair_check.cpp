@@ -1,0 +1,94 @@
+#include "pair_check.h"
+
+#include <algorithm>
+
+namespace camring::syncmon {
+namespace {
+
+constexpr std::int64_t kCorrelateEveryNs = 250'000'000;
+
+}  // namespace
+
+const char* to_string(How how) noexcept {
+  switch (how) {
+    case How::nothing:
+      return "nothing";
+    case How::number:
+      return "number";
+    case How::time:
+      return "time";
+    case How::code:
+      return "code";
+    case How::content:
+      break;
+  }
+  return "content";
+}
+
+PairCheck::PairCheck(const CheckRules& rules)
+    : rules_(rules),
+      stamps_(rules.by),
+      by_stamps_(rules.offset),
+      by_pictures_(rules.offset),
+      correlator_(rules.offset.window_ns) {}
+
+void PairCheck::drain(sync::FramePairer& pairer, sync::OffsetEstimator& into) {
+  // What was measured before a jump or another source says nothing of now.
+  if (pairer.take_break()) into.clear();
+  while (const auto pair = pairer.take()) into.add(pair->offset_ns, pair->at_ns);
+}
+
+void PairCheck::add(sync::Side side, const Sighting& sighting) {
+  newest_ns_ = std::max(newest_ns_, sighting.moment.published_ns);
+  inferred_[static_cast<std::size_t>(side)] = sighting.inferred;
+  const std::uint64_t jumps = stamps_.counts().jumps;
+  stamps_.set_period(side, sighting.period_ns);
+  stamps_.add(side, sighting.moment);
+  drain(stamps_, by_stamps_);
+  if (stamps_.counts().jumps != jumps) jumped_ns_ = newest_ns_;
+  if (!rules_.content) return;
+  if (sighting.code) {
+    sync::Moment moment = sighting.moment;
+    moment.source_number = sighting.code->number;
+    moment.timeline_ns = static_cast<std::int64_t>(sighting.code->clock_ns);
+    codes_.set_period(side, sighting.period_ns);
+    codes_.add(side, moment);
+    drain(codes_, by_pictures_);
+  }
+  if (sighting.luma) correlator_.add(side, sighting.moment.published_ns, *sighting.luma);
+  if (codes_.counts().pairs > 0 || newest_ns_ - correlated_ns_ < kCorrelateEveryNs) return;
+  correlated_ns_ = newest_ns_;
+  content_ = correlator_.find();
+  if (content_.why == sync::ContentAnswer::Why::found) by_pictures_.add(content_.offset_ns, newest_ns_);
+}
+
+PairReading PairCheck::reading() const {
+  PairReading reading;
+  const sync::OffsetEstimator& estimator = answering();
+  const bool codes = rules_.content && codes_.counts().pairs > 0;
+  const sync::FramePairer& pairer = codes ? codes_ : stamps_;
+  reading.estimate = estimator.estimate();
+  reading.violations = estimator.window_violations();
+  reading.all_violations = estimator.violations();
+  reading.degraded = estimator.degraded();
+  reading.suggestion = estimator.suggestion();
+  reading.counts = pairer.counts();
+  const std::uint64_t missing = reading.counts.missing[0] + reading.counts.missing[1];
+  if (const std::uint64_t all = reading.counts.pairs + missing; all > 0)
+    reading.missing_percent = 100.0 * static_cast<double>(missing) / static_cast<double>(all);
+  reading.apart_ns = stamps_.apart_ns();
+  reading.jumped = jumped_ns_ != 0 && newest_ns_ - jumped_ns_ <= rules_.offset.window_ns;
+  reading.inferred = inferred_[0] || inferred_[1];
+  if (rules_.content) {
+    if (by_stamps_.pairs() > 0) reading.stamps_ns = by_stamps_.estimate().p50_ns;
+    if (!codes) reading.content = content_;
+  }
+  if (reading.estimate.pairs == 0) return reading;
+  reading.how = codes                                 ? How::code
+                : rules_.content                      ? How::content
+                : pairer.by() == sync::PairBy::number ? How::number
+                                                      : How::time;
+  return reading;
+}
+
+}  // namespace camring::syncmon
