@@ -13,7 +13,9 @@ constexpr std::int64_t kFinestStepNs = 5'000'000, kCoarsestStepNs = 50'000'000;
 constexpr double kLeastChange = 0.05;  // deviation of luma from grid point to grid point
 constexpr double kLeastLikeness = 0.6;
 constexpr double kLeastLead = 0.15;  // over the next best offset elsewhere
-constexpr std::size_t kLeastOverlap = 40;
+constexpr std::int64_t kLeastOverlapNs = 1'500'000'000;
+// Standard errors that the best of some hundred offsets must be above nothing: chance alone gives 3 or 4.
+constexpr double kLeastErrors = 5.5;
 
 // Changes of a series from point to point of a grid, between samples on straight lines.
 template <class Series>
@@ -46,10 +48,11 @@ double deviation(const std::vector<double>& values) {
 }
 
 // Correlation of a[i] with b[i + lag] over the points that both have.
-double likeness_at(const std::vector<double>& a, const std::vector<double>& b, std::ptrdiff_t lag) {
+double likeness_at(const std::vector<double>& a, const std::vector<double>& b, std::ptrdiff_t lag,
+                   std::ptrdiff_t least) {
   const auto n_a = static_cast<std::ptrdiff_t>(a.size()), n_b = static_cast<std::ptrdiff_t>(b.size());
   const std::ptrdiff_t from = std::max<std::ptrdiff_t>(0, -lag), to = std::min(n_a, n_b - lag);
-  if (to - from < static_cast<std::ptrdiff_t>(kLeastOverlap)) return 0;
+  if (to - from < least) return 0;
   double sum_a = 0, sum_b = 0, aa = 0, bb = 0, ab = 0;
   for (std::ptrdiff_t i = from; i < to; ++i) {
     const double x = a[static_cast<std::size_t>(i)], y = b[static_cast<std::size_t>(i + lag)];
@@ -62,6 +65,21 @@ double likeness_at(const std::vector<double>& a, const std::vector<double>& b, s
   const auto n = static_cast<double>(to - from);
   const double variance = (aa - sum_a * sum_a / n) * (bb - sum_b * sum_b / n);
   return variance > 0 ? (ab - sum_a * sum_b / n) / std::sqrt(variance) : 0;
+}
+
+// How many points of the grid count as one: neighbours change alike (Bartlett 1946, of two series).
+double points_a_change(const std::vector<double>& a, const std::vector<double>& b, std::ptrdiff_t least) {
+  double sum = 1;
+  for (std::ptrdiff_t lag = 1; lag < least; ++lag) {
+    const double both = likeness_at(a, a, lag, least) * likeness_at(b, b, lag, least);
+    sum += 2 * std::max(0.0, both);
+  }
+  return sum;
+}
+
+// A correlation of n independent points in standard errors (Fisher's transformation).
+double errors_above_chance(double likeness, double n) {
+  return n > 4 ? std::atanh(std::clamp(likeness, 0.0, 0.9999)) * std::sqrt(n - 3) : 0;
 }
 
 // How far beside its highest point the peak really lies, in points: -0.5 to 0.5.
@@ -126,8 +144,11 @@ ContentAnswer ContentCorrelator::find() const {
   const std::int64_t skew = b.front().at_ns - a.front().at_ns;
   const auto first = static_cast<std::ptrdiff_t>((-kReachNs - skew) / step),
              last = static_cast<std::ptrdiff_t>((kReachNs - skew) / step);
+  const auto least = static_cast<std::ptrdiff_t>(kLeastOverlapNs / step);
+  const auto n_a = static_cast<std::ptrdiff_t>(in_a.size()), n_b = static_cast<std::ptrdiff_t>(in_b.size());
   std::vector<double> likeness;
-  for (std::ptrdiff_t lag = first; lag <= last; ++lag) likeness.push_back(likeness_at(in_a, in_b, lag));
+  for (std::ptrdiff_t lag = first; lag <= last; ++lag)
+    likeness.push_back(likeness_at(in_a, in_b, lag, least));
   const auto top =
       static_cast<std::size_t>(std::max_element(likeness.begin(), likeness.end()) - likeness.begin());
   answer.likeness = likeness[top];
@@ -145,14 +166,18 @@ ContentAnswer ContentCorrelator::find() const {
   }
   const double lead = answer.likeness - second;
   answer.confidence = std::clamp(answer.likeness, 0.0, 1.0) * std::clamp(lead / (2 * kLeastLead), 0.0, 1.0);
-  answer.why = answer.likeness < kLeastLikeness ? ContentAnswer::Why::unlike
-               : lead < kLeastLead              ? ContentAnswer::Why::ambiguous
-                                                : ContentAnswer::Why::found;
+  const std::ptrdiff_t lag = first + static_cast<std::ptrdiff_t>(top);
+  const std::ptrdiff_t overlap = std::min(n_a, n_b - lag) - std::max<std::ptrdiff_t>(0, -lag);
+  const double changes_seen = static_cast<double>(overlap) / points_a_change(in_a, in_b, least);
+  const bool chance = errors_above_chance(answer.likeness, changes_seen) < kLeastErrors;
+  answer.why = answer.likeness < kLeastLikeness || chance ? ContentAnswer::Why::unlike
+               : lead < kLeastLead                        ? ContentAnswer::Why::ambiguous
+                                                          : ContentAnswer::Why::found;
   if (answer.why != ContentAnswer::Why::found) return answer;
   const double fine =
       top > 0 && top + 1 < likeness.size() ? beside(likeness[top - 1], likeness[top], likeness[top + 1]) : 0;
-  answer.offset_ns = skew + (first + static_cast<std::ptrdiff_t>(top)) * step +
-                     static_cast<std::int64_t>(std::llround(fine * static_cast<double>(step)));
+  answer.offset_ns =
+      skew + lag * step + static_cast<std::int64_t>(std::llround(fine * static_cast<double>(step)));
   return answer;
 }
 

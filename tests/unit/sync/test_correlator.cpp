@@ -107,6 +107,36 @@ TEST_CASE("correlator: noise alone is not taken for likeness", "[sync]") {
   }
 }
 
+TEST_CASE("correlator: scenes that only look alike by chance are refused, however short the look", "[sync]") {
+  int found = 0;
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    for (const double seconds : {2.2, 3.0, 5.0, 10.0}) {
+      ContentCorrelator correlator;
+      film(correlator, Side::a, Scene(seed), seconds, 30, 0, 0.2, seed);
+      film(correlator, Side::b, Scene(seed + 1000), seconds, 25, 0, 0.2, seed + 1);
+      found += correlator.find().why == Why::found ? 1 : 0;
+    }
+  }
+  CHECK(found == 0);
+}
+
+TEST_CASE("correlator: what it finds is right, however short the look", "[sync]") {
+  int found = 0;
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    for (const double seconds : {2.5, 4.0, 8.0}) {
+      CAPTURE(seed, seconds);
+      ContentCorrelator correlator;
+      film(correlator, Side::a, Scene(seed), seconds, 30, 0, 0.3, seed);
+      film(correlator, Side::b, Scene(seed), seconds, 25, 250, 0.3, seed + 1);
+      const ContentAnswer answer = correlator.find();
+      if (answer.why != Why::found) continue;
+      ++found;
+      CHECK(std::abs(static_cast<double>(answer.offset_ns) - 250 * kMs) < 25 * kMs);
+    }
+  }
+  CHECK(found > 120);
+}
+
 TEST_CASE("correlator: time that goes back begins the series anew", "[sync]") {
   ContentCorrelator correlator;
   const Scene scene(1);
