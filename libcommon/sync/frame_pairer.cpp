@@ -8,6 +8,7 @@ namespace camring::sync {
 namespace {
 
 constexpr std::int64_t kJumpNs = 1'000'000'000;
+constexpr std::int64_t kCatchUpNs = 10'000'000'000;  // that a channel may have been behind
 constexpr std::size_t kEvidence = 3;  // frames inside the other ring's time without their number in it
 constexpr std::size_t kPeriods = 16;  // that a rate is measured over
 constexpr std::int64_t kReachShare = 4, kReachParts = 3;  // 3/4 of a period: one missing frame is not bridged
@@ -38,7 +39,9 @@ void FramePairer::notice_breaks(Side side, const Moment& moment) {
   const std::int64_t step = moment.timeline_ns - last.timeline_ns;
   const std::int64_t ran_away = step - (moment.published_ns - last.published_ns);
   const bool back = moment.source_number <= last.source_number;
-  const bool jumped = step < 0 || std::abs(ran_away) > kJumpNs;
+  // A channel that was behind and catches up leaps too, but shows nothing from the future.
+  const bool future = moment.timeline_ns > moment.published_ns;
+  const bool jumped = step < 0 || (ran_away > kJumpNs && future) || ran_away > kCatchUpNs;
   if (back) {
     ++counts_.restarts;
     ++own.run;
@@ -71,6 +74,10 @@ void FramePairer::measure(Feed& feed) {
 
 void FramePairer::add(Side side, const Moment& moment) {
   Feed& own = feed(side);
+  // The same picture once more says nothing new.
+  if (!own.entries.empty() && own.entries.back().moment.source_number == moment.source_number &&
+      own.entries.back().moment.timeline_ns == moment.timeline_ns)
+    return;
   const std::uint64_t breaks = counts_.restarts + counts_.jumps;
   if (!own.entries.empty()) notice_breaks(side, moment);
   Entry entry{moment, own.run};

@@ -32,7 +32,7 @@ struct PairCounts {
   std::uint64_t pairs = 0;
   std::array<std::uint64_t, 2> missing{};  ///< frames whose moment the ring of this index (Side) did not show
   std::uint64_t restarts = 0;              ///< source numbers that began again
-  std::uint64_t jumps = 0;                 ///< times that went back, or ran away from the time of publishing
+  std::uint64_t jumps = 0;                 ///< times that went back, or leapt ahead
 };
 
 /// Takes the frames of two rings, each ring's in its order, and says which belong together. Remembers at most
@@ -40,7 +40,7 @@ struct PairCounts {
 ///
 /// Missing are frames of the ring with the lower rate that have no partner in the other; where the rates are
 /// the same (within a fifth), of both. Frames before the other ring's first, and around frames that the
-/// reader lost, are not judged.
+/// reader lost, are not judged. A frame that is published once more counts once.
 class FramePairer {
  public:
   static constexpr std::size_t kMemory = 1024;

@@ -9,7 +9,7 @@ from camring_test import ToolTest, main, tool, wait_for
 
 KEYS = {"name", "codec", "pixel_format", "width", "height", "fps", "nominal_fps", "age_ms", "publish_age_ms", "state",
         "head", "held", "depth", "epoch", "arena_bytes", "used_bytes", "file_bytes", "writer_pid", "writer", "source",
-        "problem", "consumers"}
+        "problem", "consumers", "correction"}
 
 
 @unittest.skipUnless(os.path.exists(tool("camcap")), "camcap is not built")
@@ -60,7 +60,7 @@ class Shmstat(ToolTest):
         self.assertEqual(set(ring), KEYS)
         wanted = {"name": "cam0", "codec": "raw", "pixel_format": "i420", "width": 320, "height": 240,
                   "nominal_fps": 30.0, "state": "live", "epoch": 1, "writer_pid": camera.pid, "source": "test:",
-                  "problem": None, "consumers": []}
+                  "problem": None, "consumers": [], "correction": None}
         self.assertEqual({key: ring[key] for key in wanted}, wanted)
         self.assertIn("camcap", ring["writer"])
         self.assertEqual(ring["file_bytes"], os.path.getsize(os.path.join(self.dir, "camring.cam0")))

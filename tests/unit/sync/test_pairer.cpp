@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "catch.h"
@@ -131,6 +132,27 @@ TEST_CASE("pairer: a clock that jumps is counted, and pairs go on after it", "[s
   const auto pairs = take_all(pairer);
   CHECK(pairs.size() >= 70);
   for (const Pair& pair : pairs) CHECK(pair.offset_ns == 20 * kMs);
+}
+
+TEST_CASE(
+    "pairer: a channel that stalls, catches up and repeats a frame has late pairs, no jump and no restart",
+    "[sync]") {
+  FramePairer pairer;
+  std::int64_t worst = 0;
+  for (std::uint64_t n = 0; n < 200; ++n) {
+    pairer.add(Side::a, moment(n, 0));
+    const bool stalled = n >= 100 && n < 175;  // three seconds
+    if (stalled) continue;
+    if (n == 175) pairer.add(Side::b, moment(100, 75 * kPeriod));
+    pairer.add(Side::b, moment(n, 10 * kMs));
+    pairer.add(Side::b, moment(n, 20 * kMs));
+  }
+  for (const Pair& pair : take_all(pairer)) worst = std::max(worst, pair.offset_ns);
+  CHECK(worst == 75 * kPeriod);
+  CHECK(pairer.counts().pairs == 126);
+  CHECK(pairer.counts().jumps == 0);
+  CHECK(pairer.counts().restarts == 0);
+  CHECK_FALSE(pairer.take_break());
 }
 
 TEST_CASE("pairer: by number only, when told so, times may say what they like", "[sync]") {
