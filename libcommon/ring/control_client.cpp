@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ring/control_socket.h"
+#include "ring/ring_name.h"
 
 namespace camring {
 namespace {
@@ -24,29 +25,43 @@ void set_label(ControlMessage& message, const std::string& label) noexcept {
   std::memcpy(message.label.data(), label.data(), std::min(label.size(), message.label.size() - 1));
 }
 
-WriterAnswer answer_from(const nlohmann::json& root) {
-  WriterAnswer answer;
-  for (const auto& item : root.at("consumers")) {
+// A whole number, whatever its JSON type claims. @throws json::exception
+template <class T>
+T whole(const nlohmann::json& value) {
+  if (!value.is_number_integer()) throw nlohmann::json::other_error::create(501, "no whole number", &value);
+  return value.get<T>();
+}
+
+std::int64_t ns_from_ms(const nlohmann::json& value) {
+  return static_cast<std::int64_t>(std::clamp(value.get<double>(), 0.0, 1e9) * 1e6);
+}
+
+std::vector<Consumer> consumers_from(const nlohmann::json& list) {
+  std::vector<Consumer> consumers;
+  for (const auto& item : list) {
     Consumer consumer;
-    consumer.pid = item.at("pid").get<pid_t>();
-    consumer.uid = item.at("uid").get<uid_t>();
+    consumer.pid = whole<pid_t>(item.at("pid"));
+    consumer.uid = whole<uid_t>(item.at("uid"));
     consumer.command = item.at("command").get<std::string>();
     consumer.label = item.at("label").get<std::string>();
-    consumer.seen = item.at("seen").get<std::uint64_t>();
-    consumer.missed = item.at("missed").get<std::uint64_t>();
-    consumer.connected_ns = item.at("connected_ns").get<std::int64_t>();
-    answer.consumers.push_back(std::move(consumer));
+    consumer.seen = whole<std::uint64_t>(item.at("seen"));
+    consumer.missed = whole<std::uint64_t>(item.at("missed"));
+    consumer.connected_ns = whole<std::int64_t>(item.at("connected_ns"));
+    consumers.push_back(std::move(consumer));
   }
-  if (const auto found = root.find("correction"); found != root.end()) {
-    Correction correction;
-    correction.delay_ns =
-        std::clamp<std::int64_t>(found->at("delay_ns").get<std::int64_t>(), 0, Correction::kMaxDelayNs);
-    correction.age_ns = static_cast<std::int64_t>(found->at("age_ms").get<double>() * 1e6);
-    correction.valid_ns = static_cast<std::int64_t>(found->at("valid_ms").get<double>() * 1e6);
-    correction.against = found->at("against").get<std::string>();
-    answer.correction = std::move(correction);
-  }
-  return answer;
+  return consumers;
+}
+
+std::optional<Correction> correction_from(const nlohmann::json& item) {
+  Correction correction;
+  correction.delay_ns =
+      std::clamp<std::int64_t>(whole<std::int64_t>(item.at("delay_ns")), 0, Correction::kMaxDelayNs);
+  correction.age_ns = ns_from_ms(item.at("age_ms"));
+  correction.valid_ns = std::min(ns_from_ms(item.at("valid_ms")), Correction::kMaxValidNs);
+  correction.against = item.at("against").get<std::string>();
+  // It is shown to people: only what can be a ring's name (empty where the sender knew none).
+  if (!correction.against.empty() && !is_ring_name(correction.against)) return {};
+  return correction;
 }
 
 std::optional<WriterAnswer> question(int fd, int timeout_ms) {
@@ -58,14 +73,22 @@ std::optional<WriterAnswer> question(int fd, int timeout_ms) {
   std::string text(256 * 1024, '\0');
   const ssize_t bytes = ::recv(fd, text.data(), text.size(), MSG_DONTWAIT);
   if (bytes <= 0) return std::nullopt;
+  return parse_writer_answer({text.data(), static_cast<std::size_t>(bytes)});
+}
+
+}  // namespace
+
+std::optional<WriterAnswer> parse_writer_answer(std::string_view text) {
   try {
-    return answer_from(nlohmann::json::parse(text.substr(0, static_cast<std::size_t>(bytes))));
+    const auto root = nlohmann::json::parse(text);
+    WriterAnswer answer{consumers_from(root.at("consumers")), {}};
+    if (const auto found = root.find("correction"); found != root.end())
+      answer.correction = correction_from(*found);
+    return answer;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
 }
-
-}  // namespace
 
 ControlClient::ControlClient(std::string socket_path, std::string label)
     : path_(std::move(socket_path)), label_(std::move(label)) {}

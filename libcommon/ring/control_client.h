@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -32,6 +33,9 @@ struct WriterAnswer {
   std::vector<Consumer> consumers;
   std::optional<Correction> correction;  ///< the newest that still holds
 };
+/// A writer's answer from its JSON, which nobody vouches for: numbers are cut to what they may be, a
+/// correction against what is no ring's name is left out. Empty when it is no answer.
+[[nodiscard]] std::optional<WriterAnswer> parse_writer_answer(std::string_view text);
 /// Asks a ring's writer who is connected and which correction it keeps; waits at most `timeout_ms`. Empty
 /// when it does not answer. @param socket_path RingPaths::sock
 [[nodiscard]] std::optional<WriterAnswer> ask_writer(const std::string& socket_path, int timeout_ms);

@@ -6,6 +6,7 @@ namespace camring::syncmon {
 namespace {
 
 constexpr std::int64_t kCorrelateEveryNs = 250'000'000;
+constexpr std::int64_t kCountedParts = 16;  // of the window
 
 }  // namespace
 
@@ -46,15 +47,18 @@ void PairCheck::add(sync::Side side, const Sighting& sighting) {
   stamps_.add(side, sighting.moment);
   drain(stamps_, by_stamps_);
   if (stamps_.counts().jumps != jumps) jumped_ns_ = newest_ns_;
-  if (!rules_.content) return;
+  if (!rules_.content) return remember_counts();
   if (sighting.code) {
     sync::Moment moment = sighting.moment;
     moment.source_number = sighting.code->number;
     moment.timeline_ns = static_cast<std::int64_t>(sighting.code->clock_ns);
     codes_.set_period(side, sighting.period_ns);
+    const bool first = codes_.counts().pairs == 0;
     codes_.add(side, moment);
+    if (first && codes_.counts().pairs > 0) counted_.clear();  // of the stamps
     drain(codes_, by_pictures_);
   }
+  remember_counts();
   if (sighting.luma) correlator_.add(side, sighting.moment.published_ns, *sighting.luma);
   if (codes_.counts().pairs > 0 || newest_ns_ - correlated_ns_ < kCorrelateEveryNs) return;
   correlated_ns_ = newest_ns_;
@@ -62,19 +66,28 @@ void PairCheck::add(sync::Side side, const Sighting& sighting) {
   if (content_.why == sync::ContentAnswer::Why::found) by_pictures_.add(content_.offset_ns, newest_ns_);
 }
 
+void PairCheck::remember_counts() {
+  if (!counted_.empty() && newest_ns_ - counted_.back().at_ns < rules_.offset.window_ns / kCountedParts)
+    return;
+  const sync::PairCounts& counts = pairer().counts();
+  counted_.push_back({newest_ns_, counts.pairs, counts.missing[0] + counts.missing[1]});
+  while (newest_ns_ - counted_.front().at_ns > rules_.offset.window_ns) counted_.pop_front();
+}
+
 PairReading PairCheck::reading() const {
   PairReading reading;
   const sync::OffsetEstimator& estimator = answering();
-  const bool codes = rules_.content && codes_.counts().pairs > 0;
-  const sync::FramePairer& pairer = codes ? codes_ : stamps_;
+  const sync::FramePairer& pairer = this->pairer();
+  const bool codes = &pairer == &codes_;
   reading.estimate = estimator.estimate();
   reading.violations = estimator.window_violations();
   reading.all_violations = estimator.violations();
   reading.degraded = estimator.degraded();
   reading.suggestion = estimator.suggestion();
   reading.counts = pairer.counts();
-  const std::uint64_t missing = reading.counts.missing[0] + reading.counts.missing[1];
-  if (const std::uint64_t all = reading.counts.pairs + missing; all > 0)
+  const Counted since = counted_.empty() ? Counted{} : counted_.front();
+  const std::uint64_t missing = reading.counts.missing[0] + reading.counts.missing[1] - since.missing;
+  if (const std::uint64_t all = reading.counts.pairs - since.pairs + missing; all > 0)
     reading.missing_percent = 100.0 * static_cast<double>(missing) / static_cast<double>(all);
   reading.apart_ns = stamps_.apart_ns();
   reading.jumped = jumped_ns_ != 0 && newest_ns_ - jumped_ns_ <= rules_.offset.window_ns;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 
 #include "ring_feed.h"
@@ -29,7 +30,7 @@ struct PairReading {
   std::uint64_t all_violations = 0;  ///< since the beginning
   bool degraded = false;
   sync::PairCounts counts;
-  std::optional<double> missing_percent;  ///< of the frames that should have paired
+  std::optional<double> missing_percent;  ///< of the frames that should have paired in the window
   std::optional<sync::Suggestion> suggestion;
   std::optional<sync::ContentAnswer> content;  ///< with content, unless codes answered
   std::optional<std::int64_t> stamps_ns;       ///< with content: the offset by time stamps, if they pair
@@ -51,6 +52,10 @@ class PairCheck {
   [[nodiscard]] std::size_t pairs() const noexcept { return answering().pairs(); }
 
  private:
+  [[nodiscard]] const sync::FramePairer& pairer() const noexcept {
+    return rules_.content && codes_.counts().pairs > 0 ? codes_ : stamps_;
+  }
+  void remember_counts();
   void drain(sync::FramePairer& pairer, sync::OffsetEstimator& into);
   [[nodiscard]] const sync::OffsetEstimator& answering() const noexcept {
     return rules_.content ? by_pictures_ : by_stamps_;
@@ -63,6 +68,12 @@ class PairCheck {
   sync::ContentAnswer content_;
   std::int64_t correlated_ns_ = 0, jumped_ns_ = 0, newest_ns_ = 0;
   std::array<bool, 2> inferred_{};
+  /// What had been counted at times within the window, so that old losses are forgotten.
+  struct Counted {
+    std::int64_t at_ns = 0;
+    std::uint64_t pairs = 0, missing = 0;
+  };
+  std::deque<Counted> counted_;
 };
 
 }  // namespace camring::syncmon

@@ -259,9 +259,10 @@ ExitCode Syncmon::watch(app::Context& context) {
     for (const Comparison& item : found.comparisons)
       failure += std::string(to_string(item.verdict.state)) +
                  (item.verdict.reasons.empty() ? "" : item.verdict.reasons.front().check) + " ";
-    const bool any =
-        std::any_of(rings_.begin(), rings_.end(), [](const RingState& ring) { return ring.frames > 0; });
-    if (now < due && (failure == told || !any)) continue;
+    // At the beginning one ring's frames are there before the other's.
+    const bool all =
+        std::all_of(rings_.begin(), rings_.end(), [](const RingState& ring) { return ring.frames > 0; });
+    if (now < due && (failure == told || (!all && told.empty()))) continue;
     if (now >= due) due = now + interval_.count();
     told = failure;
     tell(found, true);

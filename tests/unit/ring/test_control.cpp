@@ -157,6 +157,19 @@ TEST_CASE("a correction's numbers are cut to their limits and end by themselves"
   CHECK(eventually([&] { return !writer.correction(); }));
 }
 
+TEST_CASE("a writer's answer is not trusted further than it makes sense") {
+  const auto with = [](const std::string& correction) {
+    return parse_writer_answer(R"({"consumers":[],"correction":)" + correction + "}");
+  };
+  CHECK(with(R"({"delay_ns":5,"against":"b","age_ms":1.5,"valid_ms":7})")->correction->age_ns == 1'500'000);
+  CHECK(with(R"({"delay_ns":-5,"against":"b","age_ms":-1,"valid_ms":1e300})")->correction->delay_ns == 0);
+  CHECK_FALSE(with(R"({"delay_ns":5,"against":"\u001b[2J","age_ms":1,"valid_ms":7})")->correction);
+  for (const char* bad : {"7", "{}", R"({"delay_ns":1e300,"against":"b","age_ms":1,"valid_ms":7})"})
+    CHECK_FALSE(with(bad));
+  for (const char* bad : {"", "[]", "{", "{}", R"({"consumers":7})", R"({"consumers":[{"pid":1.5}]})"})
+    CHECK_FALSE(parse_writer_answer(bad));
+}
+
 TEST_CASE("more consumers than the limit are refused without harm") {
   RingDirectory directory;
   RingWriter writer(gray_spec("cam0"));
