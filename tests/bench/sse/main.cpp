@@ -1,6 +1,6 @@
 // What live video over server-sent events costs before it reaches a socket: base64 beside OpenSSL's, whole
-// events, and the check of the token that comes with a connection. README.md has the command and what it
-// gave.
+// events, fragments of MP4 beside libavformat's, and the check of the token that comes with a connection.
+// README.md has the command and what it gave.
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -16,26 +16,22 @@
 #include "net/base64_blocks.h"
 #include "net/jwt.h"
 #include "net/sse.h"
+#include "sse/fragment.h"
 #include "support/report.h"
 
 namespace {
 
 using namespace camring::net;
+using bench::Side;
 
 constexpr int kRepeats = 9;
-constexpr std::size_t kBytesARun = 256 << 20;
+constexpr std::size_t kBytesARun = 32 << 20;
 
 double thread_cpu_s() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
-
-struct Side {
-  const char* name;
-  std::function<void()> run;
-  std::vector<double> seconds{};
-};
 
 // All sides in turns, so that what disturbs the machine disturbs each.
 void measure(std::vector<Side>& sides, int runs) {
@@ -46,6 +42,17 @@ void measure(std::vector<Side>& sides, int runs) {
       for (int i = 0; i < runs; ++i) side.run();
       side.seconds.push_back((thread_cpu_s() - start) / runs);
     }
+  }
+}
+
+void report(std::vector<Side>& sides, std::size_t size) {
+  measure(sides, static_cast<int>(kBytesARun / size));
+  const double base = bench::median(sides[0].seconds);
+  for (const Side& side : sides) {
+    const double seconds = bench::median(side.seconds);
+    bench::Table::row({std::to_string(size / 1000) + " kB", side.name,
+                       bench::digits(seconds * 1e12 / static_cast<double>(size)),
+                       bench::ratio(seconds, base)});
   }
 }
 
@@ -67,14 +74,7 @@ void encoding(std::size_t size) {
       {"OpenSSL EVP_EncodeBlock",
        [&] { (void)EVP_EncodeBlock(text.data(), bytes.data(), static_cast<int>(size)); }},
   };
-  measure(sides, static_cast<int>(kBytesARun / size / 8));
-  const double base = bench::median(sides[0].seconds);
-  for (const Side& side : sides) {
-    const double seconds = bench::median(side.seconds);
-    bench::Table::row({std::to_string(size / 1000) + " kB", side.name,
-                       bench::digits(seconds * 1e9 / static_cast<double>(size)),
-                       bench::ratio(seconds, base)});
-  }
+  report(sides, size);
 }
 
 // Tokens of RFC 7515, appendix A, and RFC 8037, appendix A: their signatures alone.
@@ -122,8 +122,16 @@ void tokens() {
 int main() {
   std::printf("%s\n\n", bench::machine().c_str());
   {
-    const bench::Table table({"bytes", "by", "CPU s/GB", "/ memcpy"});
+    const bench::Table table({"bytes", "by", "CPU ms/GB", "/ memcpy"});
     for (const std::size_t size : {4'000u, 100'000u, 1'000'000u}) encoding(size);
+  }
+  std::printf("\n");
+  {
+    const bench::Table table({"access unit", "by", "CPU ms/GB", "/ memcpy"});
+    for (const std::size_t size : {4'000u, 100'000u, 1'000'000u}) {
+      auto sides = bench::fragment_sides(size);
+      report(sides, size);
+    }
   }
   std::printf("\n");
   const bench::Table table({"token", "CPU µs a check"});
