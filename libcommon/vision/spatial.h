@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vision/luma.h"
+#include "vision/luma_pass.h"
 
 namespace camring::vision {
 
@@ -34,22 +35,27 @@ class SpatialMeter {
 
  private:
   void begin(std::uint32_t width);
-  void count(const LumaView& luma, std::uint32_t y);
-  void end_band(const LumaView& luma, std::uint32_t top, std::uint32_t rows);
+  void look_along(const LumaView& luma, std::uint32_t y);
+  void end_steps();
+  void add_band(const LumaView& luma, std::uint32_t top, std::uint32_t rows);
+  void keep_blocks(std::uint32_t columns, std::uint32_t rows);
+  [[nodiscard]] double laplace_mean(const LumaView& luma) const;
   [[nodiscard]] double quiet_noise(double white);
-  [[nodiscard]] double blockiness() const;
+  [[nodiscard]] double blockiness(std::uint32_t width);
 
   struct Block {
     float sigma, mean;
   };
-  std::vector<std::uint16_t> noise_columns_, step_columns_;
-  std::vector<std::uint8_t> zeros_;
-  std::vector<std::int16_t> scratch_;
+  pass::Sums sums_;
+  std::vector<pass::BlockSums> band_blocks_;
   std::vector<Block> blocks_;
   std::vector<float> sigmas_;
+  std::vector<std::uint16_t> step_columns_;
+  std::vector<std::uint8_t> zeros_;
   std::array<std::array<std::uint32_t, 256>, 4> histograms_{};
-  std::array<double, 8> across_{}, down_{};
-  double noise_sum_ = 0;
+  std::array<double, 8> across_{}, down_{}, down_samples_{};
+  std::uint64_t counted_ = 0, noise_ = 0;
+  std::uint32_t step_rows_ = 0;
 };
 
 }  // namespace camring::vision
