@@ -21,9 +21,10 @@ struct SpatialStats {
   double dark = 0;                  ///< share of samples at black (0; limited: 16 and below)
   double bright = 0;                ///< share of samples at white (255; limited: 235 and above)
   double p5 = 0, p50 = 0, p95 = 0;  ///< percentiles, from 128 to 255 of the picture's rows
-  double immerkaer = 0;   ///< J. Immerkaer, "Fast Noise Variance Estimation" (1996): texture counts as noise
-  double noise = 0;       ///< the same per block of 32x32, from the quiet quarter of the blocks
-  double blockiness = 1;  ///< steps at the borders of 8x8 blocks over steps elsewhere; 1 is none
+  double immerkaer = 0;  ///< J. Immerkaer, "Fast Noise Variance Estimation" (1996): texture counts as noise
+  double noise = 0;      ///< the same per block of 32x32, from the quiet quarter of the blocks
+  double blockiness =
+      1;  ///< steps at the borders of 8x8 blocks over steps elsewhere; 1 is none, and below 32x32
   [[nodiscard]] double range() const noexcept { return p95 - p5; }
 };
 
@@ -41,7 +42,8 @@ class SpatialMeter {
   void keep_blocks(std::uint32_t columns, std::uint32_t rows);
   [[nodiscard]] double laplace_mean(const LumaView& luma) const;
   [[nodiscard]] double quiet_noise(double white);
-  [[nodiscard]] double blockiness(std::uint32_t width);
+  [[nodiscard]] double border_share(const std::vector<float>& steps, std::size_t count, float scale);
+  [[nodiscard]] double blockiness();
 
   struct Block {
     float sigma, mean;
@@ -53,7 +55,7 @@ class SpatialMeter {
   std::vector<std::uint16_t> step_columns_;
   std::vector<std::uint8_t> zeros_;
   std::array<std::array<std::uint32_t, 256>, 4> histograms_{};
-  std::array<double, 8> across_{}, down_{}, down_samples_{};
+  std::vector<float> across_, down_, step_sizes_;  // steps to the next column and row
   std::uint64_t counted_ = 0, noise_ = 0;
   std::uint32_t step_rows_ = 0;
 };

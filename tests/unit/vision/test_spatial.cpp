@@ -179,6 +179,19 @@ TEST_CASE("spatial: blocks of eight are seen wherever their grid lies", "[vision
   }
 }
 
+TEST_CASE("spatial: stripes and a few edges on the grid are no blocks", "[vision]") {
+  const Luma smooth = noisy_scene({320, 240}, 2, 9);
+  Luma fence = smooth, drawing = smooth;
+  for (std::uint32_t y = 0; y < 240; ++y) {
+    for (std::uint32_t x = 0; x < 320; ++x) {
+      fence.at(x, y) = static_cast<std::uint8_t>(smooth.get(x, y) + (x / 8 % 2) * 30);
+      if (x / 64 % 2 != y / 64 % 2) drawing.at(x, y) = static_cast<std::uint8_t>(smooth.get(x, y) / 4);
+    }
+  }
+  CHECK(SpatialMeter().measure(fence.view()).blockiness < 1.3);
+  CHECK(SpatialMeter().measure(drawing.view()).blockiness < 1.3);
+}
+
 TEST_CASE("spatial: one value everywhere has no contrast, no noise and no blocks", "[vision]") {
   const SpatialStats stats = SpatialMeter().measure(Luma({320, 240}, 90).view());
   CHECK(stats.contrast == 0);
