@@ -2,16 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace camring::framecheck {
 namespace {
 
+// Four digits, and no exponent, which perfdata does not know.
 std::string number(double value) {
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
+  const int whole = value == 0 ? 1 : static_cast<int>(std::floor(std::log10(std::abs(value)))) + 1;
+  std::array<char, 340> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", std::clamp(4 - whole, 0, 6), value);
+  std::string out = text.data();
+  if (out.find('.') == std::string::npos) return out;
+  out.erase(out.find_last_not_of('0') + 1);
+  if (out.back() == '.') out.pop_back();
+  return out;
 }
 
 // A bar begins perfdata, and the status is one line, whatever a file is called.
