@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <stdexcept>
 
 namespace camring::app {
@@ -26,9 +25,10 @@ double number(std::string_view part, std::string_view whole) {
 }
 
 std::string number_text(double value) {
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%g", value);
-  return text.data();
+  // As many digits as it takes to read the same back, and no exponent, which perfdata does not know.
+  std::array<char, 400> text{};
+  return {text.data(),
+          std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 
 #include "base/error.h"
@@ -61,9 +62,14 @@ std::string status_line(const std::string& tool, State state, const std::string&
 }
 
 std::string short_number(double value) {
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
+  const int whole = value == 0 ? 1 : static_cast<int>(std::floor(std::log10(std::abs(value)))) + 1;
+  std::array<char, 340> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", std::clamp(4 - whole, 0, 6), value);
+  std::string out = text.data();
+  if (out.find('.') == std::string::npos) return out;
+  out.erase(out.find_last_not_of('0') + 1);
+  if (out.back() == '.') out.pop_back();
+  return out;
 }
 
 std::string prometheus_label(const std::string& text) {

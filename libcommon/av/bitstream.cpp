@@ -39,15 +39,17 @@ bool is_pps(Codec codec, int type) noexcept {
 }  // namespace
 
 NalUnit next_nal(std::span<const std::uint8_t>& bytes) noexcept {
-  const std::size_t start = find_start_code(bytes, 0);
-  if (start == bytes.size()) return bytes = {};
-  const std::size_t begin = start + 3;
-  const std::size_t next = find_start_code(bytes, begin);
-  std::size_t end = next;
-  while (end > begin && bytes[end - 1] == 0) --end;
-  const NalUnit nal = bytes.subspan(begin, end - begin);
-  bytes = bytes.subspan(next);
-  return nal.empty() && !bytes.empty() ? next_nal(bytes) : nal;
+  while (true) {
+    const std::size_t start = find_start_code(bytes, 0);
+    if (start == bytes.size()) return bytes = {};
+    const std::size_t begin = start + 3;
+    const std::size_t next = find_start_code(bytes, begin);
+    std::size_t end = next;
+    while (end > begin && bytes[end - 1] == 0) --end;
+    const NalUnit nal = bytes.subspan(begin, end - begin);
+    bytes = bytes.subspan(next);
+    if (!nal.empty() || bytes.empty()) return nal;  // start codes without a unit: as many as a stream likes
+  }
 }
 
 int nal_type(Codec codec, NalUnit nal) noexcept {

@@ -14,6 +14,10 @@ constexpr std::uint32_t kBaseline = 66;
 constexpr std::array<std::uint32_t, 13> kHighProfiles{100, 110, 122, 244, 44,  83, 86,
                                                       118, 128, 138, 139, 134, 135};
 
+// So many pictures without a B slice are enough: encoders that reorder begin in the first group, and none of
+// their runs is so long.
+constexpr unsigned kProof = 8;
+
 // Where the interesting bits of an SPS are. Positions count bits from the header byte.
 struct Sps {
   std::uint32_t profile = 0, order_count_type = 0, reference_frames = 0;
@@ -196,8 +200,9 @@ bool deny_reordering(std::span<const std::uint8_t> annex_b, std::vector<std::uin
 std::span<const std::uint8_t> ReorderRepair::repair(std::span<const std::uint8_t> access_unit,
                                                     bool keyframe) {
   if (reorders_) return access_unit;
-  if (keyframe && seen_keyframe_) proven_ = true;  // a whole group without a B slice
-  seen_keyframe_ = seen_keyframe_ || keyframe;
+  // Whole groups without a B slice; short ones prove nothing alone.
+  if (keyframe && seen_ >= kProof) proven_ = true;
+  if (keyframe || seen_ > 0) seen_ = std::min(seen_ + 1, kProof);
   bool known = false;
   std::span<const std::uint8_t> rest = access_unit;
   while (!rest.empty()) {
@@ -205,11 +210,13 @@ std::span<const std::uint8_t> ReorderRepair::repair(std::span<const std::uint8_t
     if (nal_type(Codec::h264, nal) == kSps) {
       const auto order = h264_order(nal);
       known = known || (order && order->none);
+      // Who says so much of the order of pictures is believed.
+      if (order && !order->none && order->reorder_frames.value_or(0) > 0) reorders_ = true;
     }
+    if (reorders_) return access_unit;
     if (!is_slice(Codec::h264, nal)) continue;
     if (is_b_slice(nal)) {
       reorders_ = true;
-      proven_ = false;
       return access_unit;
     }
     break;  // the slices of one picture are of one kind, but for rare encoders that also have B pictures
@@ -223,11 +230,12 @@ std::vector<std::uint8_t> ReorderRepair::repair_extradata(std::span<const std::u
   std::vector<std::uint8_t> repaired(extradata.begin(), extradata.end());
   bool certain = proven_;
   std::span<const std::uint8_t> rest = extradata;
-  while (!certain && !rest.empty()) {
+  while (!rest.empty()) {
     const NalUnit nal = next_nal(rest);
     if (nal_type(Codec::h264, nal) != kSps) continue;
     const auto order = h264_order(nal);
-    certain = order && order->none;
+    if (order && !order->none && order->reorder_frames.value_or(0) > 0) return repaired;
+    certain = certain || (order && order->none);
   }
   if (!certain || reorders_) return repaired;
   std::vector<std::uint8_t> out;

@@ -30,8 +30,9 @@ struct H264Order {
 [[nodiscard]] bool deny_reordering(std::span<const std::uint8_t> annex_b, std::vector<std::uint8_t>& out);
 
 /// Follows one stream from somewhere else and repairs its SPS once it is certain that nothing is reordered:
-/// at once where the SPS proves it, else after a whole group of pictures without a B slice; never again after
-/// a B slice. One thread at a time. Any bytes may come in.
+/// at once where the SPS proves it, else after whole groups of at least eight pictures without a B slice;
+/// never where the SPS says that pictures are reordered, and never again after a B slice. One thread at a
+/// time. Any bytes may come in.
 class ReorderRepair {
  public:
   /// The access unit as it should go on: `access_unit` itself, or a repaired copy that lives until the next
@@ -42,7 +43,8 @@ class ReorderRepair {
   [[nodiscard]] std::vector<std::uint8_t> repair_extradata(std::span<const std::uint8_t> extradata) const;
 
  private:
-  bool seen_keyframe_ = false, proven_ = false, reorders_ = false;
+  bool proven_ = false, reorders_ = false;
+  unsigned seen_ = 0;  // pictures from the first keyframe on, up to what is proof
   std::vector<std::uint8_t> repaired_;
 };
 

@@ -56,6 +56,24 @@ bool jpeg_is_whole(std::span<const std::uint8_t> jpeg) noexcept {
   return end != 0 && end > last_marker(jpeg, 0xda);
 }
 
+std::optional<Size> jpeg_size(std::span<const std::uint8_t> jpeg) noexcept {
+  if (jpeg.size() < 4 || jpeg[0] != 0xff || jpeg[1] != 0xd8) return std::nullopt;
+  const auto get16 = [&](std::size_t at) { return std::uint32_t{jpeg[at]} << 8 | jpeg[at + 1]; };
+  for (std::size_t at = 2; at + 9 <= jpeg.size() && jpeg[at] == 0xff;) {
+    const std::uint8_t marker = jpeg[at + 1];
+    if (marker == 0xff) {  // fill
+      ++at;
+      continue;
+    }
+    if (marker == 0xda || marker == 0xd9) break;
+    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    const Size size{get16(at + 7), get16(at + 5)};
+    if (frame) return size.width != 0 && size.height != 0 ? std::optional(size) : std::nullopt;
+    at += 2 + std::max(2u, get16(at + 2));
+  }
+  return std::nullopt;
+}
+
 unsigned jpeg_reduction(Size jpeg, Size target) noexcept {
   if (target.width == 0 || target.height == 0) return 1;
   for (const unsigned factor : {8u, 4u, 2u}) {

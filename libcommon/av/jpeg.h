@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "av/image.h"
@@ -26,6 +27,10 @@ enum class JpegStatus {
 /// Whether the bytes begin as a JPEG does and have an end marker behind their last scan. Looks at a few bytes
 /// unless the frame carries padding; a file that was cut is found without decoding it.
 [[nodiscard]] bool jpeg_is_whole(std::span<const std::uint8_t> jpeg) noexcept;
+
+/// The size that its frame header says (ITU-T T.81, B.2.2), without decoding anything; empty when there is
+/// none.
+[[nodiscard]] std::optional<Size> jpeg_size(std::span<const std::uint8_t> jpeg) noexcept;
 
 /// The factor that decoding divides the size by (1, 2, 4 or 8): the largest that leaves at least `target`.
 [[nodiscard]] unsigned jpeg_reduction(Size jpeg, Size target) noexcept;

@@ -225,6 +225,10 @@ bool VideoEncoder::push(const ImageView& picture, std::int64_t key, bool keyfram
   return result >= 0 || fail(result);
 }
 
+void VideoEncoder::finish() noexcept {
+  if (error_ == 0) (void)avcodec_send_frame(context_.get(), nullptr);
+}
+
 bool VideoEncoder::pull(EncodedUnit& out) {
   av_packet_unref(packet_.get());
   const int result = avcodec_receive_packet(context_.get(), packet_.get());
@@ -285,11 +289,14 @@ std::vector<EncoderTrial> try_encoders() {
   return trials;
 }
 
-std::unique_ptr<VideoEncoder> open_encoder(std::string_view name, const VideoOrder& order,
-                                           std::vector<const EncoderKind*>& passed_over) {
+namespace {
+
+template <class Wanted>
+std::unique_ptr<VideoEncoder> open_first(std::string_view name, const VideoOrder& order,
+                                         std::vector<const EncoderKind*>& passed_over, Wanted wanted) {
   std::string reasons;
   for (const EncoderKind& kind : kKinds) {
-    if (kind.codec != order.codec || (name != "auto" && kind.name != name)) continue;
+    if (kind.codec != order.codec || !wanted(kind)) continue;
     try {
       return std::make_unique<VideoEncoder>(kind, order);
     } catch (const Error& error) {
@@ -300,6 +307,19 @@ std::unique_ptr<VideoEncoder> open_encoder(std::string_view name, const VideoOrd
   throw Error(ExitCode::unavailable, "encode " + std::string(to_string(order.codec)), std::string(name),
               reasons.empty() ? "it does not encode this codec" : reasons,
               "see 'shmpub --list-encoders' for what works here");
+}
+
+}  // namespace
+
+std::unique_ptr<VideoEncoder> open_encoder(std::string_view name, const VideoOrder& order,
+                                           std::vector<const EncoderKind*>& passed_over) {
+  return open_first(name, order, passed_over,
+                    [&](const EncoderKind& kind) { return name == "auto" || kind.name == name; });
+}
+
+std::unique_ptr<VideoEncoder> open_software_encoder(const VideoOrder& order,
+                                                    std::vector<const EncoderKind*>& passed_over) {
+  return open_first("software", order, passed_over, [](const EncoderKind& kind) { return !kind.hardware; });
 }
 
 }  // namespace camring::av

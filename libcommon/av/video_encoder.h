@@ -66,6 +66,8 @@ class VideoEncoder {
   /// @param key  comes back with the access unit; greater than the one before
   /// @return false: the encoder failed; it is of no use any more
   [[nodiscard]] bool push(const ImageView& picture, std::int64_t key, bool keyframe);
+  /// No picture follows: pull() gives what is still inside. Only pull() may be called from here on.
+  void finish() noexcept;
   /// The next access unit; false: there is none (yet), or the encoder failed: see failure().
   [[nodiscard]] bool pull(EncodedUnit& out);
   /// What went wrong; empty while nothing did.
@@ -107,5 +109,8 @@ struct EncoderTrial {
 /// @throws Error (unavailable) when none does.
 [[nodiscard]] std::unique_ptr<VideoEncoder> open_encoder(std::string_view name, const VideoOrder& order,
                                                          std::vector<const EncoderKind*>& passed_over);
+/// The same among those that need no hardware.
+[[nodiscard]] std::unique_ptr<VideoEncoder> open_software_encoder(
+    const VideoOrder& order, std::vector<const EncoderKind*>& passed_over);
 
 }  // namespace camring::av

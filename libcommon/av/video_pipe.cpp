@@ -9,6 +9,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -53,7 +54,17 @@ int VideoPipe::take(std::uint8_t* buffer, int bytes) {
 }
 
 int VideoPipe::read_more(void* self, std::uint8_t* buffer, int bytes) noexcept {
-  return static_cast<VideoPipe*>(self)->take(buffer, bytes);
+  auto& pipe = *static_cast<VideoPipe*>(self);
+  try {
+    return pipe.take(buffer, bytes);
+  } catch (...) {  // nothing may be thrown through libavformat: on its other side it goes on
+    pipe.thrown_ = std::current_exception();
+    return AVERROR_EXTERNAL;
+  }
+}
+
+void VideoPipe::rethrow() {
+  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
 }
 
 // False on a stop.
@@ -109,6 +120,7 @@ bool VideoPipe::open() {
   options.set("format_whitelist", names);
   const AVInputFormat* only = av_find_input_format(names.c_str());  // none for a list: then it is found out
   const int result = avformat_open_input(&context, "pipe:0", only, options.address());  // frees it on failure
+  if (result < 0) rethrow();
   if (result == AVERROR_EXIT) return false;
   if (result < 0) throw Error(ExitCode::data, "read stdin", "", "no video that is known here", advice_);
   context_.reset(context);
@@ -133,7 +145,10 @@ int VideoPipe::read_jpeg(AVPacket& packet) {
 }
 
 int VideoPipe::read(AVPacket& packet) {
-  return split_ ? read_jpeg(packet) : av_read_frame(context_.get(), &packet);
+  if (split_) return read_jpeg(packet);
+  const int result = av_read_frame(context_.get(), &packet);
+  if (result < 0) rethrow();
+  return result;
 }
 
 }  // namespace camring::av

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ class VideoPipe {
   /// @param fd       a readable descriptor, not owned; no terminal
   /// @param stop_fd  becomes and stays readable when reading is to end
   /// @param reader   what the pipe leads to, for advice: "camcap - cam0"
-  /// @param waiting  called several times a second and before each read; may be empty
+  /// @param waiting  called several times a second and before each read; may be empty; what it throws comes
+  ///   out of open() and read()
   /// @throws Error (usage) when `fd` is a terminal.
   VideoPipe(int fd, int stop_fd, const std::string& reader, std::function<void()> waiting = {});
   VideoPipe(const VideoPipe&) = delete;
@@ -37,6 +39,7 @@ class VideoPipe {
 
  private:
   static int read_more(void* self, std::uint8_t* buffer, int bytes) noexcept;
+  void rethrow();
   [[nodiscard]] int read_pipe(std::uint8_t* buffer, int bytes);
   [[nodiscard]] int take(std::uint8_t* buffer, int bytes);
   [[nodiscard]] bool read_head();
@@ -52,6 +55,7 @@ class VideoPipe {
   InputPtr context_;  // uses io_: declared behind it, gone before it
   JpegSplitter jpegs_;
   bool split_ = false, has_times_ = false;
+  std::exception_ptr thrown_;  // by waiting_, inside libavformat
 };
 
 }  // namespace camring::av

@@ -72,9 +72,9 @@ ControlServer::ControlServer(std::string ring_name, const RingPaths& paths, cons
   if (access.group) {
     [[maybe_unused]] const int ignored = ::chown(path_.c_str(), static_cast<uid_t>(-1), *access.group);
   } else {
-    struct stat ring {};
-    if (::stat(paths.ring.c_str(), &ring) == 0) {
-      [[maybe_unused]] const int ignored = ::chown(path_.c_str(), static_cast<uid_t>(-1), ring.st_gid);
+    struct stat lock {};  // made like the ring, which comes after this
+    if (::stat(paths.lock.c_str(), &lock) == 0) {
+      [[maybe_unused]] const int ignored = ::chown(path_.c_str(), static_cast<uid_t>(-1), lock.st_gid);
     }
   }
   if (::chmod(path_.c_str(), mode) != 0 || ::listen(listener_.get(), 64) != 0) {

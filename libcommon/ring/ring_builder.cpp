@@ -1,6 +1,7 @@
 #include "ring/ring_builder.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMaxFrame = 1ull << 31;  // sizes are 32 bits in an entry
 constexpr std::uint64_t kImpossible = 1ull << 62;
+constexpr std::uint64_t kHugeWorth = 8u << 20;  // of smaller rings a page of 2 MB would waste too much
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) {
   return (value + step - 1) / step * step;
@@ -77,6 +79,20 @@ void put_text(std::array<char, N>& target, const std::string& text) {
   std::memcpy(target.data(), text.data(), std::min(text.size(), N - 1));
 }
 
+// Large frames are copied a fifth faster from huge pages. A tmpfs gives them only where its mount option
+// huge=advise asks for advice, and only to who touches the pages through such a mapping; any other gives
+// small ones. What is not taken here, for want of memory or kernel (MADV_POPULATE_WRITE: 5.14), the caller
+// takes.
+void take_huge_pages(int fd, std::uint64_t bytes) noexcept {
+  if (bytes < kHugeWorth || ::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return;
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) return;
+  const bool taken =
+      ::madvise(at, bytes, MADV_HUGEPAGE) == 0 && ::madvise(at, bytes, MADV_POPULATE_WRITE) == 0;
+  ::munmap(at, bytes);
+  if (!taken) (void)::ftruncate(fd, 0);
+}
+
 UniqueFd make_file(const RingSpec& spec, const RingPaths& paths, std::uint64_t bytes) {
   const std::string directory = ring_directory();
   UniqueFd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, spec.mode));
@@ -86,6 +102,7 @@ UniqueFd make_file(const RingSpec& spec, const RingPaths& paths, std::uint64_t b
         errno == EOPNOTSUPP ? "rings need a tmpfs, e.g. /dev/shm" : "is it a directory you can write to?");
   }
   apply_access(fd.get(), {spec.mode, spec.group}, paths.ring);
+  take_huge_pages(fd.get(), bytes);
   // Takes the memory now: ftruncate would succeed on a full tmpfs and the first write would be SIGBUS.
   int failed = 0;
   do {

@@ -55,6 +55,7 @@ struct RingReader::State {
   std::uint64_t next = 0;      // number of the next frame to hand out
   std::uint64_t expected = 0;  // one after the last frame handed out: what `missed` counts from
   bool fresh = true;           // no frame handed out yet: nothing can have been missed
+  bool waited = false;         // for the ring to come, since nothing was attached
   bool await_keyframe = false;
   std::uint64_t seen = 0, missed = 0;
   std::int64_t looked_ns = 0, reported_ns = 0;
@@ -67,6 +68,9 @@ void RingReader::State::start_at(ReadStart start) noexcept {
   const bool video = needs_keyframe(view->format().codec);
   await_keyframe = video;
   next = head;
+  // A ring that was not there when the reader was made: all its frames are later than that.
+  if (start == ReadStart::live && waited) start = ReadStart::oldest;
+  waited = false;
   if (start == ReadStart::oldest) next = view->oldest();
   if (start == ReadStart::newest) {
     if (!video) next = std::max(view->first_number(), head - std::min<std::uint64_t>(head, 1));
@@ -77,7 +81,10 @@ void RingReader::State::start_at(ReadStart start) noexcept {
 
 bool RingReader::State::attach() {
   auto found = RingView::open(paths.ring);
-  if (!found) return false;
+  if (!found) {
+    waited = waited || !view;
+    return false;
+  }
   const bool first = fresh && !view;
   const bool ended = view && word_of(*view) == layout::WriterWord::ended;  // its numbers end with it
   const std::uint64_t begins = found->first_number();

@@ -16,7 +16,8 @@ namespace camring {
 /// Where a reader begins in a ring that already has frames.
 enum class ReadStart {
   newest,  ///< the newest frame; in H.264 and HEVC the newest keyframe and all after it
-  live,    ///< the next frame to come; in H.264 and HEVC the next keyframe
+  live,  ///< the next frame to come (of a ring that is not there yet, the first); in H.264 and HEVC the next
+         ///< keyframe
   oldest,  ///< the oldest frame (keyframe) that is still there
 };
 

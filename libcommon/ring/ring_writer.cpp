@@ -69,9 +69,10 @@ RingWriter::State::State(RingSpec wanted)
   wanted_arena = spec.arena_bytes;
   succession = succession_of(paths);
   succession.uuid = random_uuid();
-  start_generation(spec);
+  // Before the ring: who sees the ring finds its control channel too.
   if (spec.control)
     control = std::make_unique<ControlServer>(spec.name, paths, FileAccess{spec.mode, spec.group});
+  start_generation(spec);
 }
 
 void RingWriter::State::start_generation(const RingSpec& next) {

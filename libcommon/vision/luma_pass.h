@@ -1,32 +1,43 @@
 // The inner loops over luma, built once for any machine of the architecture and once for AVX2.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace camring::vision::pass {
 
-/// Rows that the 16-bit column sums of one band hold: 32 * 2040 (the largest answer of Immerkaer's mask)
-/// fits.
+/// Rows of one band: 32 * 2040 (the largest answer of Immerkaer's mask) fit 16 bits.
 inline constexpr std::uint32_t kBandRows = 32;
+/// Columns of a block.
+inline constexpr std::uint32_t kBlockColumns = 32;
 
-/// What rows add up to. Exact integers.
-struct RowSums {
+/// What a picture adds up to. Exact integers.
+struct Sums {
   std::uint64_t sum = 0, squares = 0;  // of the samples
-  std::int64_t laplace = 0;            // of the 3x3 Laplacian's answers
-  std::uint64_t laplace_squares = 0;
+  std::uint64_t laplace_squares = 0;   // of the 3x3 Laplacian's answers
   std::uint64_t dark = 0, bright = 0;  // samples at or below / at or above the limits
 };
 
-/// One row's work: its neighbours (reflected at the picture's border: row -1 is row 1) and where to add.
-struct Row {
-  const std::uint8_t *above, *row, *below;
-  std::uint32_t width;  // at least 1
-  std::uint8_t dark, bright;
-  std::uint16_t* noise;   // per column, |Immerkaer's mask|; null in the first and last row
-  std::int16_t* scratch;  // 2 * width, any content
+/// What a block adds up to.
+struct BlockSums {
+  std::uint32_t noise = 0;  // |Immerkaer's mask|
+  std::uint32_t sum = 0;    // of the samples
 };
 
-void add_row(const Row& row, RowSums& sums) noexcept;
+/// Up to kBandRows rows below each other, and their neighbours. The picture is reflected about its border
+/// (row -1 is row 1), so its first and its last row are bands of their own.
+struct Band {
+  const std::uint8_t *above, *first, *below;  // below: the row after the last
+  std::ptrdiff_t stride;
+  std::uint32_t rows, width;  // each at least 1
+  std::uint8_t dark, bright;
+  BlockSums* blocks;  // added to; block 0 begins at column 1, and the last column is in none
+};
+[[nodiscard]] constexpr std::uint32_t blocks_across(std::uint32_t width) noexcept {
+  return width < 3 ? 0 : (width - 2 + kBlockColumns - 1) / kBlockColumns;
+}
+
+void add_band(const Band& band, Sums& sums) noexcept;
 /// Sum of |a - b| over `count` bytes.
 [[nodiscard]] std::uint64_t difference(const std::uint8_t* a, const std::uint8_t* b,
                                        std::uint32_t count) noexcept;
@@ -43,7 +54,7 @@ void add_difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t 
 
 #if defined(__x86_64__)
 namespace avx2 {
-void add_row(const Row& row, RowSums& sums) noexcept;
+void add_band(const Band& band, Sums& sums) noexcept;
 std::uint64_t difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t count) noexcept;
 void add_steps(const std::uint8_t* row, std::uint16_t* columns, std::uint32_t count) noexcept;
 void add_difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t count,
@@ -53,7 +64,7 @@ void add_difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t 
 
 /// The best of the two for this processor; picked once.
 struct Functions {
-  decltype(&add_row) row;
+  decltype(&add_band) band;
   decltype(&difference) rows_differ;
   decltype(&add_steps) steps;
   decltype(&add_difference) differ;

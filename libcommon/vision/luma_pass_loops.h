@@ -1,212 +1,205 @@
 // The loops themselves; luma_pass.cpp and luma_pass_avx2.cpp include this inside their namespaces. No header
 // with inline functions may come in here: the linker could keep their AVX2 copies for everybody.
 
-using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
-using Lanes [[gnu::vector_size(32)]] = std::int16_t;
-using UnsignedLanes [[gnu::vector_size(32)]] = std::uint16_t;
-using Counts [[gnu::vector_size(32)]] = std::int32_t;
+#if defined(__AVX2__)
 constexpr std::uint32_t kLanes = 16;
-// 32 answers of the Laplacian (at most 1020 each way) fit a 16-bit lane.
-constexpr std::uint32_t kVectorsBeforeFlush = 31;  // and the row's last one
-// Squares of 8192 columns fit a 32-bit lane.
-constexpr std::uint32_t kFlushesBeforeTotal = 16;
+#else
+constexpr std::uint32_t kLanes = 8;
+#endif
+using Bytes [[gnu::vector_size(kLanes)]] = std::uint8_t;
+using Lanes [[gnu::vector_size(2 * kLanes)]] = std::int16_t;
+using UnsignedLanes [[gnu::vector_size(2 * kLanes)]] = std::uint16_t;
+using Counts [[gnu::vector_size(2 * kLanes)]] = std::int32_t;
+using UnsignedCounts [[gnu::vector_size(2 * kLanes)]] = std::uint32_t;
+// Two squares of the Laplacian (at most 1020 each way) of each of 32 rows in 32 strips fit a 32-bit lane.
+constexpr std::uint32_t kStripsBeforeTotal = 32;
 
 [[gnu::always_inline]] inline void load(const std::uint8_t* from, Lanes& to) noexcept {
   Bytes bytes;
   __builtin_memcpy(&bytes, from, kLanes);
+#if defined(__AVX2__) && !defined(__clang__)
+  // GCC 12 makes four instructions of the conversion.
+  using Chars [[gnu::vector_size(16)]] = char;
+  to = reinterpret_cast<Lanes>(__builtin_ia32_pmovzxbw256(reinterpret_cast<Chars>(bytes)));
+#else
   to = __builtin_convertvector(bytes, Lanes);
+#endif
 }
 
-// Adds the products of 16 lanes, two neighbours into one sum.
+// Adds the products of the lanes, two neighbours into one sum.
 [[gnu::always_inline]] inline void add_products(const Lanes& a, const Lanes& b, Counts& to) noexcept {
 #if defined(__AVX2__)
   using Words [[gnu::vector_size(32)]] = short;
   to += reinterpret_cast<Counts>(
       __builtin_ia32_pmaddwd256(reinterpret_cast<Words>(a), reinterpret_cast<Words>(b)));
+#elif defined(__SSE2__)
+  using Words [[gnu::vector_size(16)]] = short;
+  to += reinterpret_cast<Counts>(
+      __builtin_ia32_pmaddwd128(reinterpret_cast<Words>(a), reinterpret_cast<Words>(b)));
 #else
-  using Half [[gnu::vector_size(16)]] = std::int16_t;
-  using Four [[gnu::vector_size(16)]] = std::int32_t;
-  Half left[2], right[2];
-  Four sums[2];
-  __builtin_memcpy(left, &a, sizeof a);
-  __builtin_memcpy(right, &b, sizeof b);
-  __builtin_memcpy(sums, &to, sizeof to);
-  for (int i = 0; i < 2; ++i) {
-#if defined(__SSE2__)
-    sums[i] += reinterpret_cast<Four>(__builtin_ia32_pmaddwd128(left[i], right[i]));
-#else
-    using Quarter [[gnu::vector_size(8)]] = std::int16_t;
-    Quarter x[2], y[2];
-    __builtin_memcpy(x, &left[i], sizeof x);
-    __builtin_memcpy(y, &right[i], sizeof y);
-    for (int j = 0; j < 2; ++j)
-      sums[i] += __builtin_convertvector(x[j], Four) * __builtin_convertvector(y[j], Four);
-#endif
-  }
-  __builtin_memcpy(&to, sums, sizeof to);
+  using Half [[gnu::vector_size(8)]] = std::int16_t;
+  Half x[2], y[2];
+  __builtin_memcpy(x, &a, sizeof x);
+  __builtin_memcpy(y, &b, sizeof y);
+  for (int i = 0; i < 2; ++i)
+    to += __builtin_convertvector(x[i], Counts) * __builtin_convertvector(y[i], Counts);
 #endif
 }
 
 [[gnu::always_inline]] inline std::int64_t total(const Counts& lanes) noexcept {
   std::int64_t sum = 0;
-  for (std::uint32_t i = 0; i < 8; ++i) sum += lanes[i];
+  for (std::uint32_t i = 0; i < kLanes / 2; ++i) sum += lanes[i];
   return sum;
 }
 
-// What stays in registers along a row.
+// What stays in registers from strip to strip.
 struct Running {
-  Lanes sum{}, laplace{}, dark{}, bright{};
+  Lanes dark{}, bright{};
   Counts squares{}, laplace_squares{};
 };
-// Where the 16-bit lanes go before they are full.
-struct Wide {
-  Counts sum{}, laplace{}, dark{}, bright{};
+// What a block's strips add up to.
+struct BlockRunning {
+  Counts noise{}, sum{};
 };
 
-[[gnu::always_inline]] inline void flush(Running& running, Wide& wide) noexcept {
+inline void add_totals(Running& running, Sums& sums) noexcept {
   const Lanes ones = Lanes{} + std::int16_t{1};
-  add_products(running.sum, ones, wide.sum);
-  add_products(running.laplace, ones, wide.laplace);
-  add_products(running.dark, ones, wide.dark);
-  add_products(running.bright, ones, wide.bright);
-  running.sum = running.laplace = running.dark = running.bright = Lanes{};
-}
-
-inline void add_totals(Running& running, Wide& wide, RowSums& sums) noexcept {
-  sums.sum += static_cast<std::uint64_t>(total(wide.sum));
-  sums.laplace += total(wide.laplace);
+  Counts dark{}, bright{};
+  add_products(running.dark, ones, dark);
+  add_products(running.bright, ones, bright);
   sums.squares += static_cast<std::uint64_t>(total(running.squares));
   sums.laplace_squares += static_cast<std::uint64_t>(total(running.laplace_squares));
-  sums.dark += static_cast<std::uint64_t>(-total(wide.dark));  // a true lane is -1
-  sums.bright += static_cast<std::uint64_t>(-total(wide.bright));
+  sums.dark += static_cast<std::uint64_t>(-total(dark));  // a true lane is -1
+  sums.bright += static_cast<std::uint64_t>(-total(bright));
   running = Running{};
-  wide = Wide{};
 }
 
-[[gnu::always_inline]] inline void load(const std::int16_t* from, Lanes& to) noexcept {
-  __builtin_memcpy(&to, from, sizeof to);
+// A row's part in the two masks, of which each sample is widened three times and the rest is done once:
+// the Laplacian is `across` of its row and m(y-1) - 2 m(y) + m(y+1); Immerkaer's is across(y-1) - 2 across(y)
+// + across(y+1).
+struct Part {
+  Lanes middle, across;
+};
+[[gnu::always_inline]] inline void load(const std::uint8_t* at, Part& to) noexcept {
+  Lanes left, right;
+  load(at - 1, left);
+  load(at, to.middle);
+  load(at + 1, right);
+  to.across = left + right - (to.middle + to.middle);
 }
 
-// The row, and the sum of the rows above and below, in 16 bits: each sample is widened once, not nine times.
-[[gnu::always_inline]] inline void widen(const Row& row, std::int16_t* samples,
-                                         std::int16_t* beside) noexcept {
-  const auto at = [&](std::uint32_t x) {
-    Lanes up, middle, down;
-    load(row.above + x, up);
-    load(row.row + x, middle);
-    load(row.below + x, down);
-    up += down;
-    __builtin_memcpy(samples + x, &middle, sizeof middle);
-    __builtin_memcpy(beside + x, &up, sizeof up);
-  };
-  std::uint32_t x = 0;
-  for (; x + kLanes <= row.width; x += kLanes) at(x);
-  if (x != row.width) at(row.width - kLanes);
-}
-
-// Sixteen columns from x on, all of them inside the picture's border; lanes outside `mask` count nothing.
-template <bool kNoise, bool kMasked>
-[[gnu::always_inline]] inline void add_lanes(const Row& row, const std::int16_t* samples,
-                                             const std::int16_t* beside, std::uint32_t x, const Lanes& mask,
-                                             const Lanes& dark, const Lanes& bright,
-                                             Running& running) noexcept {
-  Lanes left, middle, right, column;
-  load(samples + x - 1, left);
-  load(samples + x, middle);
-  load(samples + x + 1, right);
-  load(beside + x, column);
-  const Lanes cross = column + (left + right);
-  const Lanes four = middle << 2;
-  Lanes laplace = cross - four, sample = middle, is_dark = middle <= dark, is_bright = middle >= bright;
-  if constexpr (kMasked) {
-    laplace &= mask;
-    sample &= mask;
-    is_dark &= mask;
-    is_bright &= mask;
-  }
-  running.laplace += laplace;
-  running.sum += sample;
-  running.dark += is_dark;
-  running.bright += is_bright;
-  add_products(laplace, laplace, running.laplace_squares);
-  add_products(sample, sample, running.squares);
-  if constexpr (kNoise) {
-    Lanes before, after;
-    UnsignedLanes noise;  // a column's sum may use all sixteen bits
-    load(beside + x - 1, before);
-    load(beside + x + 1, after);
-    const Lanes answer = (before + after) - (cross << 1) + four;
+// The columns from x on, all of them inside the picture's border, down the band; lanes outside `mask` count
+// nothing.
+template <bool kMasked>
+[[gnu::always_inline]] inline void add_strip(const Band& band, std::uint32_t x, const Lanes& mask,
+                                             const Lanes& above_dark, const Lanes& below_bright,
+                                             Running& to_picture, BlockRunning& to_block) noexcept {
+  Part up, here, down;
+  load(band.above + x, up);
+  load(band.first + x, here);
+  UnsignedLanes noise{};  // uses all sixteen bits
+  Lanes sum{};
+  Running running = to_picture;
+  const std::uint8_t* next = band.first + x;
+  for (std::uint32_t y = 1; y <= band.rows; ++y) {
+    next = y == band.rows ? band.below + x : next + band.stride;
+    load(next, down);
+    Lanes laplace = here.across + (up.middle + down.middle - (here.middle + here.middle));
+    const Lanes answer = up.across + down.across - (here.across + here.across);
     Lanes size = answer < 0 ? -answer : answer;
-    if constexpr (kMasked) size &= mask;
-    __builtin_memcpy(&noise, row.noise + x, sizeof noise);
-    noise += reinterpret_cast<const UnsignedLanes&>(size);
-    __builtin_memcpy(row.noise + x, &noise, sizeof noise);
+    Lanes sample = here.middle;
+    Lanes is_dark = sample < above_dark;
+    Lanes is_bright = sample > below_bright;
+    if constexpr (kMasked) {
+      laplace &= mask;
+      sample &= mask;
+      size &= mask;
+      is_dark &= mask;
+      is_bright &= mask;
+    }
+    noise += reinterpret_cast<UnsignedLanes>(size);
+    sum += sample;
+    running.dark += is_dark;
+    running.bright += is_bright;
+    add_products(laplace, laplace, running.laplace_squares);
+    add_products(sample, sample, running.squares);
+    up = here;
+    here = down;
   }
+  to_picture = running;
+  add_products(sum, Lanes{} + std::int16_t{1}, to_block.sum);
+  const auto pairs = reinterpret_cast<UnsignedCounts>(noise);
+  to_block.noise += reinterpret_cast<Counts>((pairs & 0xffffU) + (pairs >> 16));
 }
 
-// One column anywhere; `left` and `right` are its neighbours' columns.
-inline void add_one(const Row& row, std::uint32_t x, std::uint32_t left, std::uint32_t right,
-                    RowSums& sums) noexcept {
-  const int middle = row.row[x];
-  const int cross = row.above[x] + row.below[x] + row.row[left] + row.row[right];
-  const int laplace = cross - 4 * middle;
-  sums.sum += static_cast<std::uint64_t>(middle);
-  sums.squares += static_cast<std::uint64_t>(middle * middle);
-  sums.laplace += laplace;
-  sums.laplace_squares += static_cast<std::uint64_t>(laplace * laplace);
-  sums.dark += middle <= row.dark ? 1 : 0;
-  sums.bright += middle >= row.bright ? 1 : 0;
-  if (row.noise == nullptr || left + 1 != x || right != x + 1) return;
-  const int answer =
-      row.above[left] + row.above[right] + row.below[left] + row.below[right] - 2 * cross + 4 * middle;
-  row.noise[x] = static_cast<std::uint16_t>(row.noise[x] + (answer < 0 ? -answer : answer));
-}
-
-template <bool kNoise>
-void add_inside(const Row& row, RowSums& sums) noexcept {
-  const Lanes dark = Lanes{} + static_cast<std::int16_t>(row.dark);
-  const Lanes bright = Lanes{} + static_cast<std::int16_t>(row.bright);
-  const std::uint32_t end = row.width - 1;
-  std::int16_t* const samples = row.scratch;
-  std::int16_t* const beside = row.scratch + row.width;
-  widen(row, samples, beside);
+void add_inside(const Band& band, Sums& sums) noexcept {
+  const Lanes above_dark = Lanes{} + static_cast<std::int16_t>(band.dark + 1);
+  const Lanes below_bright = Lanes{} + static_cast<std::int16_t>(band.bright - 1);
+  const std::uint32_t end = band.width - 1;
   Lanes mask{};
   Running running;
-  Wide wide;
-  std::uint32_t x = 1, vectors = 0, flushes = 0;
-  for (; x + kLanes <= end; x += kLanes) {
-    add_lanes<kNoise, false>(row, samples, beside, x, mask, dark, bright, running);
-    if (++vectors < kVectorsBeforeFlush) continue;
-    vectors = 0;
-    flush(running, wide);
-    if (++flushes % kFlushesBeforeTotal == 0) add_totals(running, wide, sums);
+  std::uint32_t strips = 0;
+  BlockSums* block = band.blocks;
+  for (std::uint32_t x = 1; x < end; ++block) {
+    const std::uint32_t block_end = end - x > kBlockColumns ? x + kBlockColumns : end;
+    BlockRunning of_block;
+    for (; x + kLanes <= block_end; x += kLanes, ++strips)
+      add_strip<false>(band, x, mask, above_dark, below_bright, running, of_block);
+    if (x < block_end) {
+      // The last strip begins where it still fits; its first columns were there already.
+      const std::uint32_t begin = end - kLanes;
+      for (std::uint32_t i = x - begin; i < kLanes; ++i) mask[i] = -1;
+      add_strip<true>(band, begin, mask, above_dark, below_bright, running, of_block);
+      x = end;
+      ++strips;
+    }
+    const auto sum = static_cast<std::uint32_t>(total(of_block.sum));
+    block->sum += sum;
+    block->noise += static_cast<std::uint32_t>(total(of_block.noise));
+    sums.sum += sum;
+    if (strips + kBlockColumns / kLanes > kStripsBeforeTotal) {
+      add_totals(running, sums);
+      strips = 0;
+    }
   }
-  if (x != end) {
-    // The last vector begins where it still fits; its first columns were there already.
-    const std::uint32_t begin = end - kLanes;
-    for (std::uint32_t i = x - begin; i < kLanes; ++i) mask[i] = -1;
-    add_lanes<kNoise, true>(row, samples, beside, begin, mask, dark, bright, running);
-  }
-  flush(running, wide);
-  add_totals(running, wide, sums);
+  add_totals(running, sums);
 }
 
-void add_row(const Row& row, RowSums& sums) noexcept {
-  const std::uint32_t last = row.width - 1;
-  const auto one = [&](std::uint32_t x) {  // at the border the picture is reflected about its last column
-    add_one(row, x, x == 0 ? (last == 0 ? 0 : 1) : x - 1, x == last ? (last == 0 ? 0 : last - 1) : x + 1,
-            sums);
-  };
-  if (row.width < kLanes + 2) {
-    for (std::uint32_t x = 0; x <= last; ++x) one(x);
+// One column anywhere; at the border the picture is reflected about its last column.
+inline void add_column(const Band& band, std::uint32_t x, Sums& sums) noexcept {
+  const std::uint32_t last = band.width - 1;
+  const std::uint32_t left = x != 0 ? x - 1 : last == 0 ? 0 : 1;
+  const std::uint32_t right = x != last ? x + 1 : last == 0 ? 0 : last - 1;
+  const std::uint8_t *above = band.above, *row = band.first;
+  for (std::uint32_t y = 1; y <= band.rows; ++y) {
+    const std::uint8_t* below = y == band.rows ? band.below : row + band.stride;
+    const int middle = row[x];
+    const int cross = above[x] + below[x] + row[left] + row[right];
+    const int laplace = cross - 4 * middle;
+    sums.sum += static_cast<std::uint64_t>(middle);
+    sums.squares += static_cast<std::uint64_t>(middle * middle);
+    sums.laplace_squares += static_cast<std::uint64_t>(laplace * laplace);
+    sums.dark += middle <= band.dark ? 1 : 0;
+    sums.bright += middle >= band.bright ? 1 : 0;
+    if (x != 0 && x != last) {
+      BlockSums& block = band.blocks[(x - 1) / kBlockColumns];
+      const int answer = above[left] + above[right] + below[left] + below[right] - 2 * cross + 4 * middle;
+      block.noise += static_cast<std::uint32_t>(answer < 0 ? -answer : answer);
+      block.sum += static_cast<std::uint32_t>(middle);
+    }
+    above = row;
+    row = below;
+  }
+}
+
+void add_band(const Band& band, Sums& sums) noexcept {
+  if (band.width < kLanes + 2) {
+    for (std::uint32_t x = 0; x < band.width; ++x) add_column(band, x, sums);
     return;
   }
-  one(0);
-  one(last);
-  if (row.noise != nullptr)
-    add_inside<true>(row, sums);
-  else
-    add_inside<false>(row, sums);
+  add_column(band, 0, sums);
+  add_column(band, band.width - 1, sums);
+  add_inside(band, sums);
 }
 
 std::uint64_t difference(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t count) noexcept {

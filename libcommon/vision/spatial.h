@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vision/luma.h"
+#include "vision/luma_pass.h"
 
 namespace camring::vision {
 
@@ -20,9 +21,10 @@ struct SpatialStats {
   double dark = 0;                  ///< share of samples at black (0; limited: 16 and below)
   double bright = 0;                ///< share of samples at white (255; limited: 235 and above)
   double p5 = 0, p50 = 0, p95 = 0;  ///< percentiles, from 128 to 255 of the picture's rows
-  double immerkaer = 0;   ///< J. Immerkaer, "Fast Noise Variance Estimation" (1996): texture counts as noise
-  double noise = 0;       ///< the same per block of 32x32, from the quiet quarter of the blocks
-  double blockiness = 1;  ///< steps at the borders of 8x8 blocks over steps elsewhere; 1 is none
+  double immerkaer = 0;  ///< J. Immerkaer, "Fast Noise Variance Estimation" (1996): texture counts as noise
+  double noise = 0;      ///< the same per block of 32x32, from the quiet quarter of the blocks
+  double blockiness =
+      1;  ///< steps at the borders of 8x8 blocks over steps elsewhere; 1 is none, and below 32x32
   [[nodiscard]] double range() const noexcept { return p95 - p5; }
 };
 
@@ -34,22 +36,28 @@ class SpatialMeter {
 
  private:
   void begin(std::uint32_t width);
-  void count(const LumaView& luma, std::uint32_t y);
-  void end_band(const LumaView& luma, std::uint32_t top, std::uint32_t rows);
+  void look_along(const LumaView& luma, std::uint32_t y);
+  void end_steps();
+  void add_band(const LumaView& luma, std::uint32_t top, std::uint32_t rows);
+  void keep_blocks(std::uint32_t columns, std::uint32_t rows);
+  [[nodiscard]] double laplace_mean(const LumaView& luma) const;
   [[nodiscard]] double quiet_noise(double white);
-  [[nodiscard]] double blockiness() const;
+  [[nodiscard]] double border_share(const std::vector<float>& steps, std::size_t count, float scale);
+  [[nodiscard]] double blockiness();
 
   struct Block {
     float sigma, mean;
   };
-  std::vector<std::uint16_t> noise_columns_, step_columns_;
-  std::vector<std::uint8_t> zeros_;
-  std::vector<std::int16_t> scratch_;
+  pass::Sums sums_;
+  std::vector<pass::BlockSums> band_blocks_;
   std::vector<Block> blocks_;
   std::vector<float> sigmas_;
+  std::vector<std::uint16_t> step_columns_;
+  std::vector<std::uint8_t> zeros_;
   std::array<std::array<std::uint32_t, 256>, 4> histograms_{};
-  std::array<double, 8> across_{}, down_{};
-  double noise_sum_ = 0;
+  std::vector<float> across_, down_, step_sizes_;  // steps to the next column and row
+  std::uint64_t counted_ = 0, noise_ = 0;
+  std::uint32_t step_rows_ = 0;
 };
 
 }  // namespace camring::vision

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "metrics.h"
 
@@ -23,8 +24,12 @@ class Baseline {
   };
   /// @throws Error: no_input, no_permission; data when the file is damaged.
   [[nodiscard]] static Baseline load(const std::string& path);
+  /// The same of a file's content. @param path for messages
+  [[nodiscard]] static Baseline parse(std::string_view content, const std::string& path);
   /// Written whole or not at all. @throws Error.
   void save(const std::string& path, const std::string& subject) const;
+  /// What save() writes.
+  [[nodiscard]] std::string content(const std::string& subject) const;
 
   /// One observation at an hour (0 to 23, local time).
   void learn(int hour, const Values& values);

@@ -1,5 +1,7 @@
 #include "framecheck.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
@@ -23,6 +25,16 @@ constexpr auto kSaveEvery = 60s;
 
 Error usage(const std::string& object, const std::string& reason, const std::string& advice = {}) {
   return {ExitCode::usage, "read options", object, reason, advice};
+}
+
+// What stands in for a picture is not usual, however often it is seen.
+bool worth_learning(const Verdict& verdict) {
+  static constexpr std::array<std::string_view, 11> kNever{"placeholder", "frozen", "black", "white",
+                                                           "uniform",     "stale",  "ring",  "signal",
+                                                           "roi",         "frames", "size"};
+  return std::none_of(verdict.reasons.begin(), verdict.reasons.end(), [](const Reason& reason) {
+    return std::find(kNever.begin(), kNever.end(), reason.check) != kNever.end();
+  });
 }
 
 }  // namespace
@@ -75,9 +87,9 @@ void Framecheck::options(CLI::App& cli) {
 
 void Framecheck::take_limits(const std::vector<std::string>& words, std::map<Metric, app::Range>& into,
                              const char* option) const {
+  std::map<Metric, app::Range> own;  // of this ring: they win, wherever they stand
   for (const std::string& word : words) {
     const auto limit = app::split_limit(word);
-    if (limit && !limit->subject.empty() && limit->subject != ring_) continue;
     const auto metric = limit ? metric_from(limit->metric) : std::nullopt;
     if (!metric) {
       std::string all;
@@ -85,11 +97,14 @@ void Framecheck::take_limits(const std::vector<std::string>& words, std::map<Met
       throw usage(option, "'" + word + "' is no METRIC=RANGE", "e.g. sharpness=20: ; metrics are " + all);
     }
     try {
-      into[*metric] = app::parse_range(limit->range);
+      const app::Range range = app::parse_range(limit->range);
+      if (limit->subject.empty()) into[*metric] = range;
+      if (!limit->subject.empty() && limit->subject == ring_) own[*metric] = range;
     } catch (const std::invalid_argument& error) {
       throw usage(option, error.what());
     }
   }
+  for (const auto& [metric, range] : own) into[metric] = range;
 }
 
 void Framecheck::check() {
@@ -103,6 +118,9 @@ void Framecheck::check() {
   if (!gate_.reject.empty() && gate_.out.empty()) throw usage("--reject", "it goes with --gate");
   if (!gate_.out.empty() && (!image_.empty() || learn_ || watch_ || once_))
     throw usage("--gate", "it works from ring to ring, alone");
+  if (!gate_.out.empty() && (json_ || !prom_.empty() || !evidence_.empty()))
+    throw usage("--gate", "it goes not with --json, --prom or --evidence",
+                "run 'framecheck " + ring_ + " --watch' beside it; --reject QC keeps the pictures");
   for (const std::string& name : {gate_.out, gate_.reject}) {
     if (name.empty()) continue;
     check_ring_name(name);
@@ -122,11 +140,32 @@ void Framecheck::check() {
   gate_.from = ring_;
 }
 
+void Framecheck::attempt(const std::function<void()>& write) {
+  try {
+    write();
+    unwritten_.clear("files can be written again");
+  } catch (const Error& error) {
+    unwritten_.report(error.what());
+  }
+}
+
 void Framecheck::tell(const Reading& reading, const Verdict& verdict, bool lines) {
   const Report report{subject_, reading, verdict, limits_};
   const std::int64_t now = realtime_ns();
   app::print(lines || json_ ? json_line(report, now) : plugin_line(report));
-  if (!prom_.empty()) app::write_file(prom_, prometheus_text(report, now), "write metrics");
+  if (!prom_.empty()) attempt([&] { app::write_file(prom_, prometheus_text(report, now), "write metrics"); });
+}
+
+// A file for Prometheus that still says OK would be worse than none.
+void Framecheck::tell_unknown(const std::string& reason) {
+  Verdict verdict;
+  verdict.add(State::unknown, "check", reason);
+  if (json_) return tell(Reading{}, verdict, false);
+  app::print(unknown_line(reason));
+  const Reading reading;
+  const Report report{subject_, reading, verdict, limits_};
+  if (!prom_.empty())
+    attempt([&] { app::write_file(prom_, prometheus_text(report, realtime_ns()), "write metrics"); });
 }
 
 // One picture for each failure that is new, not one for each frame of it.
@@ -136,7 +175,8 @@ void Framecheck::keep_evidence(const av::ImageView& picture, const Verdict& verd
   const bool fresh = failure != last_failure_;
   last_failure_ = failure;
   if (!bad || !fresh || evidence_.empty() || !picture) return;
-  app::log_info("saved " + save_evidence(evidence_, subject_, picture, verdict, realtime_ns()));
+  attempt(
+      [&] { app::log_info("saved " + save_evidence(evidence_, subject_, picture, verdict, realtime_ns())); });
 }
 
 // Reads the newest frames that are there, and goes on while what it saw proves neither life nor freeze.
@@ -200,7 +240,7 @@ ExitCode Framecheck::check_once(app::Context& context) {
     return image_.empty() ? check_ring(context.stop) : check_media(context.stop);
   } catch (const Error& error) {
     // A check that can't be made is UNKNOWN to monitoring systems, whatever the reason.
-    app::print(unknown_line(error.what()));
+    tell_unknown(error.what());
     return static_cast<ExitCode>(State::unknown);
   }
 }
@@ -212,11 +252,16 @@ ExitCode Framecheck::watch_ring(app::Context& context) {
   std::int64_t due = monotonic_ns() + interval_.count(),
                save = monotonic_ns() + std::chrono::nanoseconds(kSaveEvery).count();
   std::string told;
+  std::uint64_t looks = 0;
+  bool fresh = false;  // a picture came since the baseline learnt the last
   while (!context.stop.requested() && monotonic_ns() < end && std::ferror(stdout) == 0) {
     const RingFeed::Got got = feed.next(kLook, true);
     if (got == RingFeed::Got::picture) {
       meter.add(feed.picture(), feed.frame().info);
-      if (!feed.intact()) meter.take_back();
+      if (feed.intact())
+        fresh = true;
+      else
+        meter.take_back();
       context.notify.ready();
       context.notify.alive();
     }
@@ -228,21 +273,37 @@ ExitCode Framecheck::watch_ring(app::Context& context) {
     const std::string failure = std::string(to_string(verdict.state)) +
                                 (verdict.reasons.empty() ? "" : verdict.reasons.front().check);
     const std::int64_t now = monotonic_ns();
-    const bool changed = failure != told && reading.pictures != 0;
-    if (now < due && !changed) continue;
-    if (now >= due) due = now + interval_.count();
+    const bool changed = failure != told && reading.pictures != 0, due_now = now >= due;
+    if (!due_now && !changed) continue;
+    if (due_now) due = now + interval_.count();
     told = failure;
     if (watch_ || !learn_) tell(reading, verdict, true);
     context.notify.status(std::string(to_string(verdict.state)) +
                           (verdict.reasons.empty() ? "" : ": " + verdict.reasons.front().text));
-    if (!learn_ || changed || got != RingFeed::Got::picture) continue;
+    if (!learn_ || !due_now || !fresh || !worth_learning(verdict)) continue;
+    fresh = false;
+    ++looks;
     baseline_->learn(hour_now(), reading.values);
     if (now < save) continue;
-    baseline_->save(baseline_path_, ring_);
+    attempt([&] { baseline_->save(baseline_path_, ring_); });
     save = now + std::chrono::nanoseconds(kSaveEvery).count();
   }
-  if (learn_) baseline_->save(baseline_path_, ring_);
+  if (learn_) end_learning(looks);
   return ExitCode::ok;
+}
+
+void Framecheck::end_learning(std::uint64_t looks) const {
+  if (looks == 0) {
+    throw Error(ExitCode::temporary, "learn baseline", ring_, "no picture came that could be learnt from",
+                "see 'framecheck " + ring_ + "'");
+  }
+  baseline_->save(baseline_path_, ring_);
+  app::log_info("learnt from " + std::to_string(looks) + " looks: " + baseline_path_);
+  const int hour = hour_now();
+  if (!baseline_->usual(hour, Metric::brightness)) {
+    app::log_warning("too little is known of the hour from " + std::to_string(hour) +
+                     " o'clock to alarm at it: ten looks are needed, " + duration_text(interval_) + " apart");
+  }
 }
 
 ExitCode Framecheck::run(app::Context& context) {

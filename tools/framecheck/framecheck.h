@@ -2,10 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/log.h"
 #include "app/ring_access.h"
 #include "app/tool.h"
 #include "gate.h"
@@ -33,6 +36,10 @@ class Framecheck final : public app::Tool {
   /// Prints and writes what is to be printed and written.
   void tell(const Reading& reading, const Verdict& verdict, bool lines);
   void keep_evidence(const av::ImageView& picture, const Verdict& verdict);
+  /// Says what can't be written and goes on: a full disk must not hide what is wrong with the camera.
+  void attempt(const std::function<void()>& write);
+  void tell_unknown(const std::string& reason);
+  void end_learning(std::uint64_t looks) const;
   [[nodiscard]] const Baseline* baseline() const { return baseline_ ? &*baseline_ : nullptr; }
 
   std::string ring_, image_, prom_, evidence_, baseline_path_;
@@ -46,6 +53,7 @@ class Framecheck final : public app::Tool {
   std::optional<Baseline> baseline_;
   GateSpec gate_;
   std::string subject_, last_failure_;
+  app::RepeatingFault unwritten_{app::LogLevel::error};
 };
 
 }  // namespace camring::framecheck

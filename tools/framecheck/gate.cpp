@@ -54,9 +54,16 @@ void Gate::beat() {
   if (reject_) reject_->beat_loop();
 }
 
+// Readers of the rings are told when it is not the gate that keeps frames back.
+void Gate::tell_signal(WriterState state) {
+  const bool present = state == WriterState::live || state == WriterState::starting;
+  if (out_) out_->set_signal(present);
+  if (reject_) reject_->set_signal(present);
+}
+
 void Gate::pass_on(const Verdict& verdict, const RingFeed& feed) {
   if (!feed.copy(payload_, metadata_)) return;
-  const bool good = verdict.state == State::ok || verdict.state == State::unknown;
+  const bool good = verdict.state == State::ok;
   const FrameInfo& info = feed.frame().info;
   CommitInfo commit;
   commit.flags = info.flags;
@@ -85,12 +92,8 @@ void Gate::run() {
   while (!context_.stop.requested()) {
     const RingFeed::Got got = feed.next(kLook, false);
     beat();
-    if (got != RingFeed::Got::picture) {
-      // Without a picture there is nothing to judge, and readers of the rings see that no frame comes.
-      if (got == RingFeed::Got::nothing && out_ && feed.reader().writer_state() == WriterState::no_signal)
-        out_->set_signal(false);
-      continue;
-    }
+    tell_signal(feed.reader().writer_state());
+    if (got != RingFeed::Got::picture) continue;
     if (!out_ || epoch != feed.reader().epoch()) {
       if (!out_ || out_->format() != feed.reader().format()) open(feed.reader().format());
       epoch = feed.reader().epoch();

@@ -31,6 +31,7 @@ class Gate {
   void pass_on(const Verdict& verdict, const RingFeed& feed);
   void open(const FrameFormat& format);
   void beat();
+  void tell_signal(WriterState state);
 
   GateSpec spec_;
   const Limits& limits_;

@@ -63,11 +63,15 @@ void Meter::add(const av::ImageView& picture, const FrameInfo& info) {
 }
 
 void Meter::take_back() {
-  if (!window_.empty()) window_.pop_back();
+  if (reading_.region_outside || window_.empty()) return;
+  window_.pop_back();
+  --reading_.pictures;
   temporal_.forget();
   reading_.equal_frames = 0;
   reading_.equal_for = {};
-  if (!window_.empty()) summarise();
+  if (!window_.empty()) return summarise();
+  reading_.values = Values();
+  reading_.p5 = reading_.p95 = 0;
 }
 
 void Meter::summarise() {

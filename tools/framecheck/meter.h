@@ -37,7 +37,8 @@ class Meter {
   /// Measures a picture. `picture` and its bytes are not kept.
   void add(const av::ImageView& picture, const FrameInfo& info);
   [[nodiscard]] const Reading& reading() const noexcept { return reading_; }
-  /// Drops what add() just did to the medians: the bytes were overwritten meanwhile.
+  /// Drops what add() just did to count and medians: the bytes were overwritten meanwhile. Once after an
+  /// add().
   void take_back();
 
  private:

@@ -21,7 +21,7 @@ constexpr std::array<MetricInfo, kMetrics> kTable{{
     {Metric::temporal_noise, "temporal_noise", "", "15", "30", "",
      "too little light, or a disturbed signal?"},
     {Metric::motion, "motion", "%", "", "", "", "the camera shakes or was turned?"},
-    {Metric::blockiness, "blockiness", "", "", "", "", "compressed too hard, or data lost on the way?"},
+    {Metric::blockiness, "blockiness", "", "1.8", "", "", "compressed too hard, or data lost on the way?"},
     {Metric::cast, "cast", "", "40", "80", "", "white balance wrong, or an infrared filter stuck?"},
     {Metric::age, "age", "s", "", "", "", "no new frame"},
     {Metric::fps, "fps", "", "", "", "frames are lost, or the exposure is too long?", "is the rate right?"},

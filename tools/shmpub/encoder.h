@@ -38,6 +38,8 @@ class Encoder {
   [[nodiscard]] virtual bool push(const av::ImageView& picture, std::int64_t key, bool keyframe) = 0;
   /// What the pictures became, in order; false: nothing (more) by now.
   [[nodiscard]] virtual bool pull(Encoded& out) = 0;
+  /// No picture follows; pull() gives what is still inside. Nothing but pull() may be called from here on.
+  virtual void finish() {}
   /// Parameter sets for the ring's header; empty where the codec has none or they are not known yet.
   [[nodiscard]] virtual std::vector<std::uint8_t> extradata() const { return {}; }
   /// True once when the encoder was replaced since the last call: references are gone, a keyframe must come.

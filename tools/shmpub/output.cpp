@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -184,16 +185,30 @@ const char* Output::level_text() const noexcept {
                               : kRateLevels[static_cast<std::size_t>(level_)].text;
 }
 
-void Output::set_level(int level) {
-  level = std::clamp(level, 0, max_level());
-  if (level == level_) return;
+void Output::take_level(int level) {
   level_ = level;
   level_gauge_.set(level);
   const OutputSpec before = spec_;
   spec_ = effective(source_);
   limit_rate();
-  if (spec_.size != before.size || spec_.bitrate != before.bitrate || spec_.quality != before.quality)
-    apply();
+  if (spec_.size == before.size && spec_.bitrate == before.bitrate && spec_.quality == before.quality) return;
+  finish();
+  apply();
+}
+
+bool Output::set_level(int level) {
+  level = std::clamp(level, 0, max_level());
+  if (level == level_) return true;
+  const int before = level_;
+  try {
+    take_level(level);
+    level_fault_.clear("ring " + spec_.name + ": its quality can be changed again");
+    return true;
+  } catch (const Error& error) {  // what it was before is known to work
+    level_fault_.report("ring " + spec_.name + ": its quality stays: " + error.what());
+    take_level(before);
+    return false;
+  }
 }
 
 std::vector<Consumer> Output::consumers() const {
@@ -201,6 +216,7 @@ std::vector<Consumer> Output::consumers() const {
 }
 
 void Output::follow(const FrameFormat& source) {
+  finish();  // what was before ends in the ring that it belongs to
   source_ = source;
   spec_ = ordered_;
   const bool same_bytes = untouched(source);
@@ -226,9 +242,9 @@ void Output::apply() {
   const FrameFormat& source = source_;
   repair_.reset();
   if (way_ == Way::bytes && source.codec == Codec::h264) repair_.emplace();
-  encoder_ = way_ == Way::encoded ? make_encoder(encoder_order(source)) : nullptr;
-  carried_.clear();
-  force_keyframe_ = true;
+  encoder_.reset();  // hardware has few sessions: the old one's is free before the new one asks
+  lose_carried();
+  if (way_ == Way::encoded) encoder_ = make_encoder(encoder_order(source));
 
   const FrameFormat format = target(source);
   if (!writer_) {
@@ -275,6 +291,11 @@ bool Output::due(const SourceFrame& frame) noexcept {
   return false;
 }
 
+bool Output::wants_keyframe() noexcept {
+  if (video() && writer_ && writer_->take_keyframe_request()) force_keyframe_ = true;
+  return video() && force_keyframe_;
+}
+
 bool Output::wants_source_keyframe() noexcept {
   return way_ == Way::bytes && is_video(spec_.codec) && writer_ && writer_->take_keyframe_request();
 }
@@ -302,11 +323,11 @@ void Output::counted() noexcept {
   frames_total_.add();
 }
 
-bool Output::make_room(std::size_t bytes, const SourceFrame& frame, std::size_t metadata_bytes) {
+bool Output::make_room(std::size_t bytes, std::size_t metadata_bytes) {
   claim_ = writer_->claim(bytes, metadata_bytes);
   if (claim_) return true;
   if (bytes == 0) {  // no ring is large enough for nothing
-    drop(OutputDrop::encoder, frame);
+    count(OutputDrop::encoder);
     return false;
   }
   try {
@@ -315,7 +336,7 @@ bool Output::make_room(std::size_t bytes, const SourceFrame& frame, std::size_t 
   } catch (const Error& error) {  // the directory is full; what is there goes on
     too_large_.report(error.what());
   }
-  if (!claim_) drop(OutputDrop::too_large, frame);
+  if (!claim_) count(OutputDrop::too_large);
   return static_cast<bool>(claim_);
 }
 
@@ -324,9 +345,12 @@ void Output::publish(const Source& source, const SourceFrame& frame) {
   std::span<const std::uint8_t> bytes = frame.payload;
   if (repair_) {
     bytes = repair_->repair(bytes, keyframe);
-    if (keyframe) adopt_extradata(repair_->repair_extradata(writer_->format().extradata));
+    if (keyframe) adopt_extradata(repair_->repair_extradata(source_.extradata));
   }
-  if (!make_room(bytes.size(), frame, frame.metadata.size())) return;
+  if (!make_room(bytes.size(), frame.metadata.size())) {
+    pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
+    return;
+  }
   std::copy(bytes.begin(), bytes.end(), claim_.data().begin());
   if (!source.still_valid(frame)) return drop(OutputDrop::overwritten, frame);
   writer_->commit(std::move(claim_), bytes.size(), commit_info(frame, keyframe));
@@ -336,7 +360,10 @@ void Output::publish(const Source& source, const SourceFrame& frame) {
 }
 
 av::ImageSpan Output::claim(const SourceFrame& frame) {
-  if (!make_room(writer_->format().raw_bytes(), frame, frame.metadata.size())) return {};
+  if (!make_room(writer_->format().raw_bytes(), frame.metadata.size())) {
+    pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
+    return {};
+  }
   return av::span_of(writer_->format(), claim_.data());
 }
 
@@ -367,13 +394,22 @@ bool Output::push(const av::ImageView& picture, const SourceFrame& frame) {
   const bool taken = encoder_->push(picture, key, keyframe_due(frame));
   busy_ns_ += monotonic_ns() - start;
   encode_seconds_.observe(seconds_since(start));
-  if (!taken) drop(OutputDrop::encoder, frame);
+  if (!taken) {
+    lose(carried_.back());
+    carried_.pop_back();
+    drop(OutputDrop::encoder, frame);
+  }
   if (encoder_->began_anew()) lose_carried();
   return taken;
 }
 
+// What it would have told goes on with the next frame.
+void Output::lose(const Carried& lost) noexcept {
+  pending_flags_ |= lost.info.flags & frame_flag::discontinuity;
+}
+
 void Output::lose_carried() noexcept {
-  for (const Carried& lost : carried_) pending_flags_ |= lost.info.flags & frame_flag::discontinuity;
+  for (const Carried& lost : carried_) lose(lost);
   carried_.clear();
   force_keyframe_ = true;
 }
@@ -387,21 +423,25 @@ void Output::torn(const SourceFrame& frame) noexcept {
   drop(OutputDrop::overwritten, frame);
 }
 
-void Output::publish_encoded(const SourceFrame& frame) {
+void Output::publish_encoded() {
   Encoded encoded;
   while (encoder_->pull(encoded)) {
-    while (!carried_.empty() && carried_.front().key < encoded.key) carried_.pop_front();
+    while (!carried_.empty() && carried_.front().key < encoded.key) {
+      lose(carried_.front());
+      carried_.pop_front();
+    }
     if (carried_.empty() || carried_.front().key != encoded.key) continue;
     Carried carried = std::move(carried_.front());
     carried_.pop_front();
     if (encoded.keyframe) adopt_extradata(encoder_->extradata());
-    if (!make_room(encoded.bytes.size(), frame, carried.metadata.size())) {
+    if (!make_room(encoded.bytes.size(), carried.metadata.size())) {
+      lose(carried);
       force_keyframe_ = true;
       continue;
     }
     std::copy(encoded.bytes.begin(), encoded.bytes.end(), claim_.data().begin());
     carried.info.metadata = carried.metadata;
-    carried.info.flags |= encoded.keyframe ? frame_flag::keyframe : 0u;
+    carried.info.flags |= (encoded.keyframe ? frame_flag::keyframe : 0u) | std::exchange(pending_flags_, 0u);
     writer_->commit(std::move(claim_), encoded.bytes.size(), carried.info);
     bytes_total_.add(encoded.bytes.size());
     if (encoded.keyframe) keyframes_total_.add();
@@ -410,10 +450,18 @@ void Output::publish_encoded(const SourceFrame& frame) {
   }
 }
 
+void Output::finish() {
+  if (!encoder_) return;
+  encoder_->finish();
+  publish_encoded();
+}
+
 void Output::drop(OutputDrop reason, const SourceFrame& frame) noexcept {
   pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
-  dropped_total_[static_cast<std::size_t>(reason)]->add();
+  count(reason);
 }
+
+void Output::count(OutputDrop reason) noexcept { dropped_total_[static_cast<std::size_t>(reason)]->add(); }
 
 void Output::beat() noexcept {
   if (writer_) writer_->beat_loop();

@@ -70,9 +70,10 @@ class Output {
   void follow(const FrameFormat& source);
 
   /// Cheaper (dynamic quality): 0 is as ordered, each level costs less than the one before: fewer frames,
-  /// then coarser ones, then smaller ones. Frames carry the flag degraded above 0. @throws Error as follow()
-  /// does.
-  void set_level(int level);
+  /// then coarser ones, then smaller ones. Frames carry the flag degraded above 0.
+  /// @return false: it stays as it was, because what the level needs does not open (logged)
+  /// @throws Error when what was there before does not open any more either.
+  bool set_level(int level);
   [[nodiscard]] int level() const noexcept { return level_; }
   [[nodiscard]] int max_level() const noexcept;
   [[nodiscard]] const char* level_text() const noexcept;  ///< what the level means, for people
@@ -110,10 +111,15 @@ class Output {
   void encode(const av::ImageView& picture, const SourceFrame& frame, StillValid still_valid) {
     const bool taken = push(picture, frame);
     if (!still_valid()) return torn(frame);
-    if (taken) publish_encoded(frame);
+    if (taken) publish_encoded();
   }
   void drop(OutputDrop reason, const SourceFrame& frame) noexcept;
 
+  /// No frame follows: publishes what the encoder still holds. Then follow(), or nothing.
+  void finish();
+
+  /// Way encoded: the next picture must become a keyframe, somebody asked or has just come.
+  [[nodiscard]] bool wants_keyframe() noexcept;
   /// Somebody asked for a keyframe that only the source can make (way bytes). True once.
   [[nodiscard]] bool wants_source_keyframe() noexcept;
 
@@ -133,6 +139,7 @@ class Output {
     std::string metadata;
   };
   [[nodiscard]] OutputSpec effective(const FrameFormat& source) const;
+  void take_level(int level);
   void apply();
   void limit_rate() noexcept;
   [[nodiscard]] bool untouched(const FrameFormat& source) const noexcept;
@@ -140,11 +147,13 @@ class Output {
   [[nodiscard]] FrameFormat target(const FrameFormat& source) const;
   [[nodiscard]] bool keyframe_due(const SourceFrame& frame) noexcept;
   [[nodiscard]] bool push(const av::ImageView& picture, const SourceFrame& frame);
-  void publish_encoded(const SourceFrame& frame);
+  void publish_encoded();
+  void lose(const Carried& lost) noexcept;
   void lose_carried() noexcept;
   void torn(const SourceFrame& frame) noexcept;
   void adopt_extradata(std::vector<std::uint8_t> extradata);
-  [[nodiscard]] bool make_room(std::size_t bytes, const SourceFrame& frame, std::size_t metadata_bytes);
+  [[nodiscard]] bool make_room(std::size_t bytes, std::size_t metadata_bytes);
+  void count(OutputDrop reason) noexcept;
   [[nodiscard]] CommitInfo commit_info(const SourceFrame& frame, bool keyframe) noexcept;
   void counted() noexcept;
 
@@ -171,7 +180,7 @@ class Output {
   app::Histogram& encode_seconds_;
   std::atomic<std::int64_t> busy_ns_{0};
   std::array<app::Counter*, kOutputDrops> dropped_total_{};
-  app::RepeatingFault too_large_;
+  app::RepeatingFault too_large_, level_fault_;
 };
 
 }  // namespace camring::shmpub

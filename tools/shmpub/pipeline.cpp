@@ -48,6 +48,7 @@ Pipeline::Pipeline(std::vector<std::unique_ptr<Output>> outputs, const std::stri
   }
   for (const auto& output : outputs_) output->use(workers_);
   for (const auto& output : outputs_) encodings_.push_back(std::make_unique<EncodeJob>(*output));
+  has_before_.resize(outputs_.size());
 }
 
 void Pipeline::follow(const FrameFormat& format) {
@@ -56,10 +57,12 @@ void Pipeline::follow(const FrameFormat& format) {
   if (is_video(format.codec)) {
     video_.emplace(format);
     inspector_.emplace(format.codec, format.extradata);
+    learns_ = format.extradata.empty();
   }
   format_ = format;
   nodes_.clear();
   before_.clear();
+  has_before_.assign(outputs_.size(), false);
   followed_ = format.size.width != 0 && format.size.height != 0;
   if (!followed_) return;
   for (const auto& output : outputs_) output->follow(format_);
@@ -68,9 +71,16 @@ void Pipeline::follow(const FrameFormat& format) {
 // What a picture's own size is counts more than what the ring or pipe said of it, if anything. True: outputs
 // changed.
 bool Pipeline::adopt(Size size) {
-  if (followed_ && format_.size == size) return false;
-  format_.size = size;
+  FrameFormat format = format_;
+  format.size = size;
+  return adopt(std::move(format));
+}
+
+bool Pipeline::adopt(FrameFormat format) {
+  if (followed_ && format_ == format) return false;
+  format_ = std::move(format);
   nodes_.clear();
+  has_before_.assign(outputs_.size(), false);
   followed_ = true;
   for (const auto& output : outputs_) output->follow(format_);
   return true;
@@ -84,18 +94,30 @@ void Pipeline::process(Source& source, const SourceFrame& frame) {
   ++frames_;
 }
 
-// A camera that repeats its last picture while it waits for light, a screen that nobody touches.
+// A camera that repeats its last picture while it waits for light, a screen that nobody touches. Such a frame
+// is left out by the outputs that published the one before; true: that is all of them.
 bool Pipeline::same_as_before(const Source& source, const SourceFrame& frame) {
   if (options_.drop_same == 0) return false;
-  const bool same = before_.size() == frame.payload.size() &&
-                    std::equal(before_.begin(), before_.end(), frame.payload.begin());
-  if (same && same_ < options_.drop_same && source.still_valid(frame)) {
-    ++same_;
-    return true;
+  const bool same = (frame.info.flags & (frame_flag::discontinuity | frame_flag::placeholder)) == 0 &&
+                    before_.size() == frame.payload.size() &&
+                    std::equal(before_.begin(), before_.end(), frame.payload.begin()) &&
+                    source.still_valid(frame);
+  if (!same || same_ >= options_.drop_same) {
+    same_ = 0;
+    has_before_.assign(outputs_.size(), false);
+    if (!same) before_.assign(frame.payload.begin(), frame.payload.end());
+    return false;
   }
-  same_ = 0;
-  if (!same) before_.assign(frame.payload.begin(), frame.payload.end());
-  return false;
+  bool all = true;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const bool wanted = outputs_[i]->wanted();
+    // Who has just come, or asks for a keyframe, gets the picture again.
+    if (!wanted || (outputs_[i]->way() == Output::Way::encoded && outputs_[i]->wants_keyframe()))
+      has_before_[i] = false;
+    all = all && (has_before_[i] || !wanted);
+  }
+  if (all) ++same_;
+  return all;
 }
 
 void Pipeline::run(Source& source, const SourceFrame& frame) {
@@ -106,12 +128,33 @@ void Pipeline::run(Source& source, const SourceFrame& frame) {
   step(source, frame, {});
 }
 
+// What a pipe's header does not say, the stream's parameter sets do: at its start, and when they change.
+void Pipeline::learn(const SourceFrame& frame) {
+  if (!learns_ || (followed_ && !frame.info.keyframe())) return;
+  (void)inspector_->inspect(frame.payload);
+  const auto size = inspector_->size();
+  if (!size || inspector_->extradata().empty()) return;
+  FrameFormat format = format_;
+  format.size = *size;
+  format.extradata = inspector_->extradata();
+  (void)adopt(std::move(format));
+}
+
+// So does the picture of its colours, where the source left them unsaid.
+void Pipeline::learn(const av::ImageView& picture) {
+  FrameFormat format = format_;
+  format.size = picture.size;
+  constexpr std::uint8_t kUnsaid = 2;  // of ITU-T H.273
+  if (format.colour.range == 0) format.colour.range = picture.colour.range;
+  if (format.colour.primaries == kUnsaid) format.colour.primaries = picture.colour.primaries;
+  if (format.colour.transfer == kUnsaid) format.colour.transfer = picture.colour.transfer;
+  if (format.colour.matrix == kUnsaid) format.colour.matrix = picture.colour.matrix;
+  (void)adopt(std::move(format));
+}
+
 // Passed on at once and decoded only for who wants pictures.
 void Pipeline::process_video(Source& source, const SourceFrame& frame) {
-  if (!followed_) {  // a pipe says no size; the stream's parameter sets do
-    (void)inspector_->inspect(frame.payload);
-    if (const auto size = inspector_->size()) (void)adopt(*size);
-  }
+  learn(frame);
   bool pictures_wanted = false;
   for (const auto& output : outputs_) {
     if (output->way() != Output::Way::bytes)
@@ -126,13 +169,27 @@ void Pipeline::process_video(Source& source, const SourceFrame& frame) {
   if (video_->waits_for_keyframe() && !frame.info.keyframe()) source.request_keyframe();
   const std::int64_t start = monotonic_ns();
   if (!video_->push(frame)) drop(SourceDrop::corrupt);
-  DecodedFrame decoded;
+  take_pictures(source, start);
+}
+
+void Pipeline::take_pictures(Source& source, std::int64_t start_ns) {
+  av::DecodedFrame decoded;
   while (video_->pull(decoded)) {
-    decode_seconds_.observe(static_cast<double>(monotonic_ns() - start) * 1e-9);
+    decode_seconds_.observe(static_cast<double>(monotonic_ns() - start_ns) * 1e-9);
     if ((decoded.frame.info.flags & frame_flag::corrupt) != 0) damaged_total_.add();
-    (void)adopt(decoded.picture.size);
+    learn(decoded.picture);
     step(source, decoded.frame, decoded.picture);
   }
+  drop(SourceDrop::unsupported, video_->take_unconvertible());
+}
+
+void Pipeline::finish(Source& source) {
+  if (video_) {
+    video_->finish();
+    take_pictures(source, monotonic_ns());
+    video_->restart();
+  }
+  for (const auto& output : outputs_) output->finish();
 }
 
 void Pipeline::pass_on(Output& output, Source& source, const SourceFrame& frame) {
@@ -147,19 +204,34 @@ void Pipeline::step(Source& source, const SourceFrame& frame, const av::ImageVie
   bool picture_wanted = false;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const bool bytes = outputs_[i]->way() == Output::Way::bytes;
-    if ((bytes && decoded) || !outputs_[i]->due(frame))
-      continue;  // video was passed on before it was decoded
+    if (bytes && decoded) continue;  // video was passed on before it was decoded
+    if (has_before_[i] || !outputs_[i]->due(frame)) continue;
     due_.push_back(i);
     picture_wanted |= !bytes;
   }
+  drops_before_.clear();
+  for (const std::size_t i : due_) drops_before_.push_back(outputs_[i]->drops());
   marked_ = frame;
-  const av::ImageView picture = decoded || !picture_wanted ? decoded : picture_of(frame);
+  av::ImageView picture = decoded;
+  if (!picture && format_.codec == Codec::mjpeg && !picture_wanted && resized_jpeg(frame)) {
+    if (!decode_jpeg(frame)) return;  // only a sound image's size is followed
+    if (adopt(jpeg_.full_size())) return step(source, frame, {});
+  }
+  if (!picture && picture_wanted) picture = picture_of(frame);
   if (picture && format_.codec == Codec::mjpeg && adopt(jpeg_.full_size())) return step(source, frame, {});
 
   for (const std::size_t i : due_) {
     if (outputs_[i]->way() == Output::Way::bytes) outputs_[i]->publish(source, marked_);
   }
   if (picture && picture_wanted) run_nodes(source, marked_, picture);
+  if (options_.drop_same == 0 || (picture_wanted && !picture)) return;
+  for (std::size_t k = 0; k < due_.size(); ++k)
+    has_before_[due_[k]] = outputs_[due_[k]]->drops() == drops_before_[k];
+}
+
+bool Pipeline::resized_jpeg(const SourceFrame& frame) const noexcept {
+  const auto size = av::jpeg_size(frame.payload);
+  return size && *size != format_.size;
 }
 
 av::ImageView Pipeline::picture_of(const SourceFrame& frame) {

@@ -9,11 +9,11 @@
 #include "app/metrics.h"
 #include "av/bitstream.h"
 #include "av/jpeg.h"
+#include "av/video_decoder.h"
 #include "output.h"
 #include "overlay.h"
 #include "picture_node.h"
 #include "source.h"
-#include "video_decoder.h"
 #include "workers.h"
 
 namespace camring::shmpub {
@@ -40,6 +40,8 @@ class Pipeline {
   void follow(const FrameFormat& format);
   /// Brings one frame to all outputs whose it is.
   void process(Source& source, const SourceFrame& frame);
+  /// No frame follows: brings what decoder and encoders still hold to the outputs.
+  void finish(Source& source);
   /// Takes over what the source lost by itself.
   void count(const SourceLosses& losses) noexcept;
 
@@ -58,7 +60,12 @@ class Pipeline {
   [[nodiscard]] std::uint64_t source_drops(SourceDrop reason) const noexcept;
 
  private:
-  [[nodiscard]] bool adopt(Size size);
+  bool adopt(Size size);
+  bool adopt(FrameFormat format);
+  void learn(const SourceFrame& frame);
+  void learn(const av::ImageView& picture);
+  void take_pictures(Source& source, std::int64_t start_ns);
+  [[nodiscard]] bool resized_jpeg(const SourceFrame& frame) const noexcept;
   [[nodiscard]] bool same_as_before(const Source& source, const SourceFrame& frame);
   void run(Source& source, const SourceFrame& frame);
   void process_video(Source& source, const SourceFrame& frame);
@@ -75,13 +82,16 @@ class Pipeline {
   std::vector<std::unique_ptr<EncodeJob>> encodings_;  // one for each output
   FrameFormat format_;
   PipelineOptions options_;
-  std::vector<std::uint8_t> before_;  // the payload that was used last, with drop_same
-  unsigned same_ = 0;
+  std::vector<std::uint8_t> before_;         // the payload that came last, with drop_same
+  std::vector<bool> has_before_;             // of each output: it published before_
+  std::vector<std::uint64_t> drops_before_;  // of the outputs in due_, at the start of the step
+  unsigned same_ = 0;                        // frames left out since
   std::int64_t busy_ns_ = 0;
   std::uint64_t frames_ = 0;
   bool ran_ = false;
   bool followed_ = false;  // not while only the first picture can tell the size
-  std::optional<VideoDecoder> video_;
+  bool learns_ = false;    // the source told no parameter sets: each keyframe is looked at
+  std::optional<av::VideoDecoder> video_;
   std::optional<av::StreamInspector> inspector_;
   av::JpegDecoder jpeg_;
   av::Image jpeg_picture_;

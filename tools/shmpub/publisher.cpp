@@ -29,7 +29,10 @@ void Publisher::run(Source& source) {
   while (!context_.stop.requested()) {
     follow_demand(source);
     const SourceEvent event = source.next(frame, kPatience);
-    if (event == SourceEvent::ended) break;
+    if (event == SourceEvent::ended) {
+      pipeline_.finish(source);
+      break;
+    }
     if (event == SourceEvent::changed && source.format().codec != Codec::none)
       pipeline_.follow(source.format());
     if (event == SourceEvent::frame) pipeline_.process(source, frame);
@@ -111,7 +114,7 @@ void Publisher::govern(std::int64_t now) {
   if (!step) return;
   Output& output = *pipeline_.outputs()[step->output];
   const bool down = step->level > output.level();
-  output.set_level(step->level);
+  if (!output.set_level(step->level)) return;
   context_.metrics
       .counter("quality_steps_total", "Steps of dynamic quality.",
                {{"ring", output.name()}, {"direction", down ? "down" : "up"}})

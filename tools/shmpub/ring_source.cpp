@@ -1,5 +1,7 @@
 #include "ring_source.h"
 
+#include <utility>
+
 #include "base/clock.h"
 
 namespace camring::shmpub {
@@ -13,10 +15,14 @@ constexpr std::chrono::nanoseconds kStartTime = std::chrono::seconds(5);
 RingSource::RingSource(const std::string& name)
     : reader_(name, {.start = ReadStart::newest, .connect = false, .label = "shmpub"}) {}
 
+bool RingSource::video() const noexcept {
+  return format().codec == Codec::h264 || format().codec == Codec::hevc;
+}
+
 // Video is read in order, and a ring holds seconds of it: who can't keep up would stay as far behind. Nothing
 // is taken until a keyframe that is fresh.
 bool RingSource::too_late(const FrameInfo& frame) noexcept {
-  if (format().codec != Codec::h264 && format().codec != Codec::hevc) return false;
+  if (!video()) return false;
   const std::int64_t now = monotonic_ns();
   const bool old = now - frame.publish_ns > kMaxLag.count();
   // The first frames are the newest keyframe and what followed it: as old as that is, and soon worked off.
@@ -36,7 +42,7 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
   switch (reader_.newest(view_, timeout)) {
     case ReadStatus::moved:
       announced_ = true;
-      been_fresh_ = catching_up_ = false;
+      been_fresh_ = catching_up_ = left_out_ = false;
       began_ns_ = 0;
       return SourceEvent::changed;
     case ReadStatus::corrupt:
@@ -48,8 +54,10 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
       break;
   }
   losses_.behind += view_.missed;
+  left_out_ = left_out_ || (video() && view_.missed > 0);
   if (too_late(view_.info)) {
     ++losses_.behind;
+    left_out_ = true;
     return SourceEvent::idle;
   }
   frame = {view_.info, view_.info.capture_ns, view_.payload, {}};
@@ -59,12 +67,13 @@ SourceEvent RingSource::next(SourceFrame& frame, std::chrono::nanoseconds timeou
   if (!format().compressed()) wanted.payload = {};
   if ((format().compressed() || !view_.metadata.empty()) && !reader_.copy(wanted, bytes_, &metadata_)) {
     ++losses_.overwritten;
-    if (format().codec == Codec::h264 || format().codec == Codec::hevc) {  // what follows builds on it
-      catching_up_ = true;
+    if (video()) {  // what follows builds on it
+      catching_up_ = left_out_ = true;
       request_keyframe();
     }
     return SourceEvent::idle;
   }
+  if (std::exchange(left_out_, false)) frame.info.flags |= frame_flag::discontinuity;
   if (format().compressed()) frame.payload = bytes_;
   if (!view_.metadata.empty()) frame.metadata = metadata_;
   return SourceEvent::frame;

@@ -23,12 +23,14 @@ class RingSource final : public Source {
   void request_keyframe() override { reader_.request_keyframe(); }
 
  private:
+  [[nodiscard]] bool video() const noexcept;
   [[nodiscard]] bool too_late(const FrameInfo& frame) noexcept;
 
   RingReader reader_;
   std::int64_t began_ns_ = 0;  // when the first frame of this generation came
   bool been_fresh_ = false;
   bool catching_up_ = false;  // nothing is taken until a fresh keyframe
+  bool left_out_ = false;     // frames of video since the last one handed out
   bool announced_ = false;    // the generation that the reader found when it was made
   FrameView view_;
   std::vector<std::uint8_t> bytes_;

@@ -3,22 +3,16 @@
 
 #include <chrono>
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
 
 #include "frame/format.h"
-#include "frame/frame_info.h"
+#include "frame/frame_ref.h"
 
 namespace camring::shmpub {
 
-/// One frame of a source. Its bytes live until the source's next next().
-struct SourceFrame {
-  FrameInfo info;
-  std::int64_t timeline_ns = 0;  ///< what rates are measured on: capture time; in a pipe the stream's own
-  std::span<const std::uint8_t> payload;  ///< raw frames of a ring: in place, see Source::still_valid
-  std::string_view metadata;              ///< JSON, may be empty
-};
+/// One frame of a source. Its bytes live until the source's next next(); raw frames of a ring are in place:
+/// see Source::still_valid.
+using SourceFrame = FrameRef;
 
 enum class SourceEvent {
   frame,    ///< there is a frame

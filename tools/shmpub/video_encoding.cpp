@@ -30,6 +30,7 @@ class VideoEncoding final : public Encoder {
     out = {unit.bytes, unit.keyframe, unit.key};
     return true;
   }
+  void finish() override { encoder_->finish(); }
   [[nodiscard]] std::vector<std::uint8_t> extradata() const override { return encoder_->extradata(); }
   [[nodiscard]] std::string name() const override { return std::string(encoder_->kind().name); }
 
@@ -58,10 +59,9 @@ std::unique_ptr<Encoder> open(const EncoderOrder& order, bool software) {
   video.pixels =
       order.pixels.value_or(order.source == PixelFormat::nv12 ? PixelFormat::nv12 : PixelFormat::i420);
   video.colour = stream_colour(order);
-  std::string name = order.encoder;
-  if (software) name = order.codec == Codec::h264 ? "x264" : "x265";
   std::vector<const av::EncoderKind*> passed_over;
-  auto encoder = av::open_encoder(name, video, passed_over);
+  auto encoder = software ? av::open_software_encoder(video, passed_over)
+                          : av::open_encoder(order.encoder, video, passed_over);
   // Said once per output: who expected hardware learns why there is none.
   std::string line = std::string(to_string(order.codec)) + " " + to_string(order.size) + " by " +
                      std::string(encoder->kind().name) +
@@ -90,6 +90,7 @@ void LastingEncoder::replace() {
     app::log_warning(object_ + ": the encoder " + failed + " failed; " +
                      (software ? "going on in software" : "opening it again"));
     try {
+      encoder_.reset();  // hardware has few sessions: the old one's is free before the new one asks
       encoder_ = open_(software);
       return;
     } catch (const Error& error) {

@@ -29,6 +29,7 @@ class LastingEncoder final : public Encoder {
   /// A picture that failed is lost. @throws Error (internal) when nothing is left that could encode.
   [[nodiscard]] bool push(const av::ImageView& picture, std::int64_t key, bool keyframe) override;
   [[nodiscard]] bool pull(Encoded& out) override;
+  void finish() override { encoder_->finish(); }
   [[nodiscard]] std::vector<std::uint8_t> extradata() const override { return encoder_->extradata(); }
   [[nodiscard]] bool began_anew() noexcept override { return std::exchange(anew_, false); }
   [[nodiscard]] std::string name() const override { return encoder_->name(); }

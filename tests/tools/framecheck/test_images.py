@@ -100,6 +100,19 @@ class Images(ToolTest):
 
     @unittest.skipUnless(cv2, "python3-opencv is not installed")
     @for_each_picture
+    def test_a_picture_that_is_compressed_too_hard_is_told_from_one_that_is_not(self, picture):
+        def compressed(quality):
+            return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+        for quality in (75, 90):
+            self.assertEqual(self.figures(compressed(quality))["checks"], [])
+        answers = [self.figures(compressed(quality)) for quality in (75, 40, 20, 10, 5)]
+        values = [answer["metrics"]["blockiness"] for answer in answers]
+        self.assertEqual(values, sorted(values))
+        self.assertEqual((answers[-1]["state"], answers[-1]["checks"]), ("WARNING", ["blockiness"]))
+        self.assertIn("compressed too hard", answers[-1]["reasons"][0]["text"])
+
+    @unittest.skipUnless(cv2, "python3-opencv is not installed")
+    @for_each_picture
     def test_values_are_those_of_opencv(self, picture):
         metrics = self.figures(picture)["metrics"]
         mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(picture))

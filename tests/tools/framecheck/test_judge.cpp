@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "catch.h"
 #include "judge.h"
 #include "report.h"
@@ -88,6 +90,26 @@ TEST_CASE("judge: wrong size, wrong rate, stale and placeholder are named", "[fr
   reading = good();
   reading.placeholder = true;
   CHECK(first(reading, limits) == "CRITICAL placeholder");
+}
+
+TEST_CASE("meter: a picture that was overwritten meanwhile leaves nothing behind", "[framecheck]") {
+  const auto plain = [](std::uint8_t value) {
+    av::Image image;
+    image.reshape(PixelFormat::gray8, {64, 48}, {});
+    for (std::uint32_t y = 0; y < 48; ++y)
+      std::fill_n(image.span().data[0] + std::ptrdiff_t{y} * image.span().stride_bytes[0], 64, value);
+    return image;
+  };
+  const av::Image good = plain(100), torn = plain(0);
+  Meter meter({}, 1);
+  meter.add(torn.view(), {});
+  meter.take_back();
+  CHECK(meter.reading().pictures == 0);
+  CHECK_FALSE(meter.reading().values[Metric::brightness]);
+  meter.add(good.view(), {});
+  CHECK(meter.reading().pictures == 1);
+  CHECK(meter.reading().values[Metric::brightness] == 100.0);
+  CHECK_FALSE(meter.reading().values[Metric::motion]);  // the torn one is not compared with
 }
 
 TEST_CASE("report: a file's name can't break the status line", "[framecheck]") {

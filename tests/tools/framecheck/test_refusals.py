@@ -14,6 +14,9 @@ class Refusals(ToolTest):
                 ("nothing to check",), ("either a ring or --image", "cam0", "--image", "x.jpg"),
                 ("is no METRIC=RANGE", "cam0", "--warning", "sharpnes=3:"),
                 ("is no METRIC=RANGE", "cam0", "--critical", "sharpness"),
+                ("is no METRIC=RANGE", "cam0", "--warning", "cam1/sharpnes=3:"), ("is no range", "cam0", "--warning", "cam1/noise=a"),
+                ("goes not with --json", "cam0", "--gate", "a", "--json"), ("goes not with", "cam0", "--gate", "a", "--prom", "x"),
+                ("goes not with", "cam0", "--gate", "a", "--evidence", "/tmp"),
                 ("is no range", "cam0", "--warning", "sharpness=20:10"), ("is no range", "cam0", "--warning", "noise=a"),
                 ("is no region", "cam0", "--roi", "640x360"), ("--gate FILE", "cam0", "--reject", "qc"),
                 ("three different rings", "cam0", "--gate", "cam0"),
@@ -40,6 +43,20 @@ class Refusals(ToolTest):
         self.unknown("read picture", "--image", empty)
         self.unknown("no known format", "--image", "-", input=b"no picture at all\n" * 100)
 
+    def test_unknown_is_told_to_programs_too(self):
+        absent, prom = os.path.join(self.tmp, "absent.jpg"), os.path.join(self.tmp, "x.prom")
+        with open(prom, "w") as file:
+            file.write("camring_framecheck_state 0\n")
+        result = self.run_tool("framecheck", "--image", absent, "--json", "--prom", prom)
+        self.assertEqual((result.returncode, result.err), (3, ""))
+        answer = json.loads(result.out)
+        self.assertEqual((answer["state"], answer["pictures"], len(answer["reasons"])), ("UNKNOWN", 0, 1))
+        self.assertIn("No such file", answer["reasons"][0]["text"])
+        with open(prom) as file:
+            text = file.read()
+        self.assertRegex(text, r"camring_framecheck_state\{.*\} 3\n")
+        self.unknown("No such file", "--image", absent, "--prom", prom)
+
     def test_a_playlist_opens_nothing_elsewhere(self):
         playlist = os.path.join(self.tmp, "list.m3u8")
         with open(playlist, "w") as file:
@@ -54,8 +71,11 @@ class Refusals(ToolTest):
         for content in ("", "{", "[]", '{"camring_baseline":2,"hours":{}}', '{"camring_baseline":1}',
                         '{"camring_baseline":1,"hours":{"24":{}}}', '{"camring_baseline":1,"hours":{"x":{}}}',
                         '{"camring_baseline":1,"hours":{"3":{"beauty":{}}}}', '{"camring_baseline":1,"hours":{"3":7}}',
-                        json.dumps({"camring_baseline": 1, "hours": {"3": hours}})):
-            with self.subTest(content=content):
+                        json.dumps({"camring_baseline": 1, "hours": {"3": hours}}), '{"camring_baseline":1,"hours":[]}',
+                        '{"camring_baseline":1,"hours":{" 3":{}}}', '{"camring_baseline":1,"hours":{"18446744073709551619":{}}}',
+                        '{"camring_baseline":1,"hours":{"3":{"noise":{"count":-1,"mean":1,"deviation":1}}}}',
+                        '{"camring_baseline":1,"hours":{"3":{"noise":{"count":9,"mean":1e200,"deviation":1}}}}', " " * 2000000):
+            with self.subTest(content=content[:80]):
                 with open(baseline, "w") as file:
                     file.write(content)
                 self.unknown("baseline", "--image", path, "--baseline", baseline)

@@ -83,14 +83,18 @@ class Rings(ToolTest):
         with open(config, "w") as file:
             file.write('[framecheck]\nwarning = ["cam1/noise=0:0", "cam0/contrast=100:"]\n')
         self.assertEqual(self.once("--config", config)[:2], ("WARNING", ["contrast"]))
+        # A ring's own threshold wins wherever it stands; the widest range turns a default off.
+        self.assertEqual(self.once("--warning", "cam0/contrast=100:", "--warning", "contrast=1:")[:2], ("WARNING", ["contrast"]))
+        self.assertEqual(self.once("--critical", "brightness=200:", "--critical", "cam0/brightness=~:")[:2], ("OK", []))
 
     def test_the_status_line_has_perfdata_as_monitoring_wants_it(self):
-        self.fill(self.camera(), [self.picture() for _ in range(10)])
-        result = self.run_tool("framecheck", "cam0")
+        self.fill(self.camera(), [self.picture(noise=60) for _ in range(10)])  # sharpness has six digits
+        result = self.run_tool("framecheck", "cam0", "--warning", "sharpness=1000000", "--warning", "noise=99", "--critical",
+                               "noise=99", "--warning", "temporal_noise=99", "--critical", "temporal_noise=99")
         text, data = result.out.decode().rstrip("\n").split(" | ")
         self.assertTrue(text.startswith("FRAMECHECK OK - cam0: picture 320x240"))
         for item in data.split(" "):
-            self.assertRegex(item, r"^[a-z_]+=-?[\d.e+-]+(%|s)?;[\d.~:@]*;[\d.~:@]*$")
+            self.assertRegex(item, r"^[a-z_]+=-?[\d.]+(%|s)?;[\d.~:@]*;[\d.~:@]*$")
 
     def test_writers_that_ended_died_or_never_came_are_critical(self):
         self.assertEqual(self.once()[:2], ("CRITICAL", ["ring"]))
@@ -186,6 +190,67 @@ class Rings(ToolTest):
         self.assertIn("contrast", checks)
         self.assertIn("usually", answer["reasons"][0]["text"])
 
+    def learn(self, camera, pictures, *options, flags=rings.KEYFRAME):
+        """The tool's result and what it wrote, while a camera shows `pictures`, one after the other; and how many it showed."""
+        baseline = os.path.join(self.tmp, "baseline.json")
+        stop, shown = threading.Event(), [0]
+
+        def film():
+            camera.start_ns = time.monotonic_ns()
+            while not stop.wait(1 / camera.fps):
+                camera.publish(pictures(), shown[0], flags)
+                shown[0] += 1
+        thread = threading.Thread(target=film)
+        thread.start()
+        try:
+            result = self.run_tool("framecheck", "cam0", "--learn", "3s", "--baseline", baseline, *options)
+        finally:
+            stop.set()
+            thread.join()
+        if not os.path.exists(baseline):
+            return result, None, shown[0]
+        with open(baseline) as file:
+            return result, json.load(file), shown[0]
+
+    def test_a_slow_camera_is_learnt_at_every_picture(self):
+        result, learnt, shown = self.learn(self.camera(fps=5), self.picture, "--interval", "100ms")
+        self.assertEqual(result.returncode, 0, result.err)
+        looks = sum(hour["brightness"]["count"] for hour in learnt["hours"].values())
+        self.assertGreaterEqual(looks, shown // 2)
+        self.assertLessEqual(looks, shown)
+        self.assertIn(f"learnt from {looks} looks", result.err)
+
+    def test_what_is_too_little_to_alarm_at_is_said(self):
+        result, learnt, _ = self.learn(self.camera(), self.picture, "--interval", "1s")
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertIn("too little is known of the hour", result.err)
+
+    def test_what_stands_in_for_a_picture_is_not_learnt(self):
+        frozen = self.picture()
+        for pictures, flags in ((self.picture, rings.KEYFRAME | rings.PLACEHOLDER), (lambda: bytes([70]) * (WIDTH * HEIGHT), 0)):
+            camera = self.camera()
+            result, learnt, _ = self.learn(camera, pictures, "--interval", "60ms", flags=flags)
+            self.assertEqual((result.returncode, learnt), (75, None), result.err)
+            self.assertIn("no picture came that could be learnt from", result.err)
+            camera.close()
+        camera = self.camera()
+        result, learnt, shown = self.learn(camera, lambda: frozen, "--interval", "60ms")
+        if learnt:  # until it was known to be frozen
+            self.assertLess(sum(hour["brightness"]["count"] for hour in learnt["hours"].values()), shown // 2)
+
+    def test_a_verdict_is_told_though_files_cannot_be_written(self):
+        black = bytes([2]) * (WIDTH * HEIGHT)
+        self.fill(self.camera(), [black] * 5)
+        nowhere = os.path.join(self.tmp, "absent", "x")
+        watch = self.start("framecheck", "cam0", "--watch", "--interval", "50ms", "--prom", nowhere, stdout=subprocess.DEVNULL)
+        watch.wait_line("write metrics")
+        result = self.run_tool("framecheck", "cam0", "--prom", nowhere)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("write metrics", result.err)
+        self.assertEqual(result.out.count(b"\n"), 1)
+        self.assertTrue(result.out.startswith(b"FRAMECHECK CRITICAL"), result.out)
+        self.assertEqual(watch.stop(), 0)
+
     def metadata(self, ring, count):
         reader = rings.Reader(self.lib, ring)
         self.addCleanup(reader.close)
@@ -219,6 +284,32 @@ class Rings(ToolTest):
             self.assertEqual(payload, pictures[number])
         self.assertEqual(gate.stop(), 0, gate.stderr)
         self.assertIn("20 frames passed, 10 failed", gate.stderr)
+
+    def test_the_gate_passes_nothing_that_it_could_not_judge(self):
+        camera = self.camera()
+        gate = self.start("framecheck", "cam0", "--gate", "good", "--reject", "qc", "--roi", f"10x10+{WIDTH}+0")
+        wait_for("the gate to read", lambda: camera.consumers() > 0)
+        self.fill(camera, [self.picture() for _ in range(4)])
+        self.wait_ring("qc", 4)
+        for _, metadata, _ in self.metadata("qc", 4):
+            self.assertIn("outside the picture", metadata)
+        self.assertEqual(gate.stop(), 0, gate.stderr)
+        self.assertIn("0 frames passed, 4 failed", gate.stderr)
+
+    def test_the_gates_readers_are_told_that_the_camera_is_gone_and_back(self):
+        camera = self.camera()
+        self.start("framecheck", "cam0", "--gate", "good")
+        wait_for("the gate to read", lambda: camera.consumers() > 0)
+        self.fill(camera, [self.picture() for _ in range(4)])
+        self.wait_ring("good", 4)
+        reader = rings.Reader(self.lib, "good")
+        self.addCleanup(reader.close)
+        reader.wait_state("live")
+        camera.close()
+        reader.wait_state("no-signal")
+        camera = self.camera()
+        self.fill(camera, [self.picture() for _ in range(4)])
+        reader.wait_state("live")
 
 
 if __name__ == "__main__":

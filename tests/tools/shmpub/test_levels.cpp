@@ -1,4 +1,8 @@
 // Dynamic quality at the outputs, pictures that repeat, and words in pictures, through the whole graph.
+#include <stdio.h>
+
+#include <thread>
+
 #include "catch.h"
 #include "pipeline_fixture.h"
 
@@ -132,6 +136,70 @@ TEST_CASE("equal frames: so many in a row are left out as were ordered, and what
   }
   CHECK(numbers == std::vector<std::uint64_t>{0, 4, 6, 8});
   CHECK(bench.metric("camring_frames_dropped_total{tool=\"shmpub\",ring=\"source\",reason=\"same\"}") == 5);
+}
+
+TEST_CASE("equal frames: each output has the picture before it leaves out the ones that equal it") {
+  Bench bench({"all:raw", "few:raw,320x240@10", "coded:h264,500k"}, true, {{}, 100});
+  HandSource source(raw_format(PixelFormat::i420, {640, 480}, {30, 1}));
+  bench.pipeline->follow(source.format());
+  RingReader all = read_all("all"), few = read_all("few");
+  const auto one = raw_frame(source.format(), 1), other = raw_frame(source.format(), 2);
+  std::uint64_t n = 0;
+  const auto play = [&](const std::vector<std::uint8_t>& payload, int count) {
+    for (int i = 0; i < count; ++i) bench.pipeline->process(source, frame_of(n++, payload));
+  };
+  play(one, 4);
+  play(other, 12);
+  // At the moment of the change `few` was between two of its frames: it shows the change all the same.
+  const auto slow = received(few);
+  REQUIRE_FALSE(slow.empty());
+  CHECK(number_in(few.format(), slow.back().payload) == kFirstNumber + 2);
+  CHECK(received(all).size() == 2);
+
+  // Who comes while nothing changes gets the picture, and so does who asks for a keyframe.
+  RingReader late("coded", {.start = ReadStart::oldest, .connect = true, .label = "late"});
+  const auto wait_wanted = [&] {
+    for (int i = 0; i < 500 && !bench.pipeline->outputs()[2]->wanted(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    REQUIRE(bench.pipeline->outputs()[2]->wanted());
+  };
+  FrameView view;
+  (void)late.next(view, std::chrono::milliseconds(0));
+  wait_wanted();
+  play(other, 3);
+  CHECK(received(late).size() == 1);
+  late.request_keyframe();
+  std::size_t more = 0;
+  for (int i = 0; i < 500 && more == 0; ++i) {
+    play(other, 1);
+    more += received(late).size();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  CHECK(more == 1);
+  CHECK(received(all).empty());
+}
+
+TEST_CASE("levels: a level that can't be opened leaves the output as it was") {
+  Bench bench({"o:h264,500k"});
+  Play play(bench);
+  Output& output = *bench.pipeline->outputs()[0];
+  play.frames(3);
+  RingReader reader = read_all("o");
+  CHECK(drain(reader).frames == 3);
+  // A smaller picture needs a new ring, and there is no directory for one any more.
+  const std::string directory = bench.directory.path(), away = directory + ".away";
+  REQUIRE(::rename(directory.c_str(), away.c_str()) == 0);
+  CHECK_FALSE(output.set_level(5));
+  CHECK(output.level() == 0);
+  CHECK(bench.metric("camring_quality_level{tool=\"shmpub\",ring=\"o\"}") == 0);
+  play.frames(3);
+  REQUIRE(::rename(away.c_str(), directory.c_str()) == 0);
+  const Seen seen = drain(reader);
+  CHECK(seen.frames == 3);
+  CHECK(seen.degraded == 0);
+  CHECK(output.set_level(5));
+  play.frames(4);
+  CHECK(drain(reader).size == Size{480, 360});
 }
 
 TEST_CASE("overlay: it is in every output, and the source's own bytes are no longer good enough") {

@@ -6,7 +6,7 @@ import threading
 import time
 
 import rings
-from camring_test import ToolTest, main, tool
+from camring_test import ToolTest, main, tool, wait_for
 from rings import Reader
 
 WIDTH, HEIGHT = 320, 240
@@ -88,9 +88,32 @@ class FromPipe(ToolTest):
                 frames = reader.take(30)
                 numbers = [rings.number_in(f.payload, WIDTH, HEIGHT) for f in frames]
                 self.assertEqual(numbers, list(range(30)))
-                if name == "live":
-                    self.assertEqual([frame.source_number for frame in frames], numbers)
-                self.assertEqual(self.end(running), 0)
+                # What the decoder still held when the stream ended comes too.
+                running.process.stdin.close()
+                frames += reader.take(10)
+                self.assertEqual([rings.number_in(f.payload, WIDTH, HEIGHT) for f in frames[30:]], list(range(30, 40)))
+                self.assertEqual([frame.source_number for frame in frames], list(range(40)))
+                times = [frame.capture_ns for frame in frames]
+                self.assertEqual(times, sorted(times))
+                self.assertEqual(running.wait(), 0)
+
+    def test_a_piped_streams_header_and_changes_are_in_the_ring(self):
+        """Nothing is decoded: the parameter sets alone tell size and header."""
+        reader = self.reader("same")
+        running = self.feed([self.h264(range(10), "-tune", "zerolatency")], "--out", "same:h264")
+        frames = reader.take(8)
+        first = reader.format
+        self.assertEqual((first.width, first.height), (WIDTH, HEIGHT))
+        sets = bytes(first.extradata[:first.extradata_bytes])
+        self.assertIn(b"\x00\x00\x01\x67", sets)
+        self.assertIn(sets[4:sets.index(b"\x00\x00\x01\x68") - 1], frames[0].payload)
+        second = rings.ffmpeg("-f", "yuv4mpegpipe", "-i", "-", "-c:v", "libx264", "-tune", "zerolatency", "-f", "h264", "-",
+                              input=b"".join(rings.y4m(160, 120, range(10))))
+        running.process.stdin.write(second)
+        running.process.stdin.flush()
+        wait_for("the new size", lambda: reader.next(0.05) and reader.format.width == 160)
+        self.assertNotEqual(bytes(reader.format.extradata[:reader.format.extradata_bytes]), sets)
+        self.assertEqual(self.end(running), 0)
 
     def test_damaged_h264_is_counted_and_the_stream_goes_on(self):
         stream = bytearray(self.h264(range(60), "-tune", "zerolatency"))

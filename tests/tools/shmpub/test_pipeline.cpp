@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "av/video_encoder.h"
 #include "pipeline_fixture.h"
 
 using namespace camring;
@@ -267,6 +268,45 @@ TEST_CASE("pipeline: video that is passed on stays whole, however fast its sourc
   CHECK(received(same).size() == 60);
 }
 
+TEST_CASE("pipeline: colours that only the stream tells are told on") {
+  // Full range, BT.709, in the SPS alone; the source says nothing of it.
+  av::VideoOrder order;
+  order.size = {320, 240};
+  order.colour = {2, 1, 1, 1};
+  std::vector<const av::EncoderKind*> passed_over;
+  const auto encoder = av::open_software_encoder(order, passed_over);
+  av::Image picture;
+  picture.reshape(encoder->input(), order.size, order.colour);
+  av::test::waves(picture.span());
+  REQUIRE(encoder->push(picture.view(), 0, true));
+  av::EncodedUnit unit;
+  REQUIRE(encoder->pull(unit));
+
+  Bench bench({"raw:raw,i420"});
+  HandSource source(coded_format(Codec::h264, {320, 240}, {30, 1}));
+  bench.pipeline->follow(source.format());
+  auto raw = read_all("raw");
+  bench.pipeline->process(source, frame_of(0, unit.bytes));
+  CHECK(received(raw).size() == 1);
+  CHECK(raw.format().colour == Colour{2, 1, 1, 1});
+}
+
+TEST_CASE("pipeline: that frames are missing is told with the next one that comes, also when one fails") {
+  Bench bench({"jpeg:mjpeg"});
+  HandSource source(raw_source());
+  bench.pipeline->follow(source.format());
+  auto jpeg = read_all("jpeg");
+  const auto payload = raw_frame(source.format(), 0);
+  bench.pipeline->process(source, frame_of(0, payload));
+  source.held = false;
+  bench.pipeline->process(source, frame_of(1, payload, frame_flag::keyframe | frame_flag::discontinuity));
+  source.held = true;
+  bench.pipeline->process(source, frame_of(2, payload));
+  const auto frames = received(jpeg);
+  REQUIRE(frames.size() == 2);
+  CHECK((frames[1].info.flags & frame_flag::discontinuity) != 0);
+}
+
 TEST_CASE("pipeline: outputs follow a source whose format changes, and say so") {
   Bench bench({"own:raw", "fixed:mjpeg,320x240", "jpeg:mjpeg"});
   HandSource first(raw_source());
@@ -313,6 +353,26 @@ TEST_CASE(
   CHECK((frames[1].info.flags & frame_flag::discontinuity) != 0);
   CHECK((frames[2].info.flags & frame_flag::discontinuity) == 0);
   CHECK(frames[2].info.placeholder());
+}
+
+TEST_CASE("pipeline: JPEG images that are passed on alone tell their size too") {
+  Bench bench({"same:mjpeg"});
+  HandSource source(coded_format(Codec::mjpeg, {320, 240}, {30, 1}));
+  bench.pipeline->follow(source.format());
+  auto same = read_all("same");
+  const auto large = jpeg_frame({640, 480}, 2);
+  auto damaged = large;
+  std::fill(damaged.begin() + 700, damaged.begin() + 900, std::uint8_t{0x55});
+  bench.pipeline->process(source, frame_of(0, jpeg_frame({320, 240}, 0)));
+  CHECK(received(same).size() == 1);
+  bench.pipeline->process(source, frame_of(1, damaged));
+  CHECK(received(same).empty());
+  CHECK(same.format().size == Size{320, 240});
+  bench.pipeline->process(source, frame_of(2, large));
+  const auto frames = received(same);
+  REQUIRE(frames.size() == 1);
+  CHECK(same.format().size == Size{640, 480});
+  check_identity(same.format(), frames);
 }
 
 TEST_CASE("pipeline: JPEG images tell their size when the ring does not, and when they change it") {

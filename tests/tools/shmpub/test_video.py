@@ -147,7 +147,7 @@ class FromCamera(VideoTest):
             reader.close()
             wait_for("the end of demand", lambda: self.rings()["slow"]["consumers"] == [])
             source = Reader(self.lib, "cam0", start=1)
-            source.take(3)  # enough for the publisher to see that nobody is there
+            source.take(15)  # enough for the publisher to see that nobody is there
             source.close()
         self.assertLess(numbers[0], numbers[1])
 

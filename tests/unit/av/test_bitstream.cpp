@@ -66,6 +66,14 @@ TEST_CASE("bitstream: NAL units are found behind start codes of three and four b
   CHECK(split({5, 6, 7, 8, 9}).empty());
 }
 
+TEST_CASE("bitstream: start codes without units cost no stack, however many they are") {
+  Bytes stream;
+  for (int i = 0; i < 1'000'000; ++i) stream.insert(stream.end(), {0, 0, 1});
+  CHECK(split(stream).empty());
+  stream.push_back(0x65);
+  CHECK(split(stream) == Nals{Bytes{0x65}});
+}
+
 TEST_CASE("bitstream: a keyframe with its parameter sets tells size and extradata") {
   for (const bool hevc : {false, true}) {
     CAPTURE(hevc);

@@ -214,8 +214,11 @@ TEST_CASE("order: a stream is repaired after a group without B slices, and left 
   };
 
   ReorderRepair repair;
+  CHECK(same(repair.repair(p, false), p));  // begins in the middle of a group: that proves nothing
   CHECK(same(repair.repair(key, true), key));
   CHECK(same(repair.repair(p, false), p));
+  CHECK(same(repair.repair(key, true), key));  // short groups prove nothing alone …
+  for (int i = 0; i < 5; ++i) CHECK(same(repair.repair(p, false), p));
   const auto repaired = repair.repair(key, true);
   CHECK_FALSE(same(repaired, key));
   std::span<const std::uint8_t> rest = repaired;
@@ -225,6 +228,23 @@ TEST_CASE("order: a stream is repaired after a group without B slices, and left 
   CHECK(same(repair.repair(p, false), p));
   CHECK(same(repair.repair(b, false), b));
   CHECK(same(repair.repair(key, true), key));
+
+  // … nor do intra pictures alone, until there are eight.
+  ReorderRepair intra;
+  for (int i = 0; i < 8; ++i) CHECK(same(intra.repair(key, true), key));
+  CHECK_FALSE(same(intra.repair(key, true), key));
+
+  // An SPS that says how far pictures are reordered is believed, however long none is.
+  SpsText said;
+  said.vui = said.restriction = true;
+  const Bytes reorders = joined({annex_b(sps(said)), annex_b({0x68, 0xce, 0x38, 0x80}), slice(7, true)});
+  ReorderRepair believing;
+  for (int i = 0; i < 40; ++i)
+    CHECK(same(believing.repair(i % 10 == 0 ? reorders : p, i % 10 == 0), i % 10 == 0 ? reorders : p));
+  ReorderRepair proven;
+  for (int i = 0; i < 9; ++i) (void)proven.repair(key, true);
+  CHECK(proven.repair_extradata(annex_b(sps({}))) != annex_b(sps({})));
+  CHECK(proven.repair_extradata(annex_b(sps(said))) == annex_b(sps(said)));
 
   ReorderRepair wary;
   CHECK(same(wary.repair(key, true), key));

@@ -33,6 +33,7 @@ class RingDirectory {
   ~RingDirectory() { std::filesystem::remove_all(path_); }
   RingDirectory(const RingDirectory&) = delete;
   RingDirectory& operator=(const RingDirectory&) = delete;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/camring." + name; }
   [[nodiscard]] std::size_t files() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));

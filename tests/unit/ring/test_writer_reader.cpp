@@ -40,6 +40,26 @@ TEST_CASE("a reader gets every frame in order with its numbers, times and metada
   CHECK(reader.missed() == 0);
 }
 
+TEST_CASE("reader: who waits for a ring misses none of its frames, wherever it wants to start") {
+  RingDirectory directory;
+  for (const ReadStart start : {ReadStart::live, ReadStart::oldest}) {
+    RingReader reader("late", {.start = start});
+    FrameView view;
+    CHECK(reader.next(view, std::chrono::milliseconds(0)) == ReadStatus::timeout);
+    RingWriter writer(gray_spec("late"));
+    for (std::uint8_t i = 0; i < 3; ++i) {
+      const std::vector<std::uint8_t> payload(64 * 48, i);
+      writer.publish(payload, {.flags = frame_flag::keyframe});
+    }
+    std::vector<std::uint64_t> numbers;
+    for (int i = 0; i < 5; ++i) {
+      if (reader.next(view, std::chrono::milliseconds(50)) == ReadStatus::frame)
+        numbers.push_back(view.info.number);
+    }
+    CHECK(numbers == std::vector<std::uint64_t>{0, 1, 2});
+  }
+}
+
 TEST_CASE("a reader that is overtaken is told how many it missed and continues with the newest frame") {
   RingDirectory directory;
   RingWriter writer(gray_spec("cam0"));

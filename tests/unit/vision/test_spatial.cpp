@@ -81,23 +81,52 @@ TEST_CASE("spatial: the strongest contrast overflows no sum", "[vision]") {
 }
 
 TEST_CASE("spatial: portable and AVX2 loops add up to the same", "[vision]") {
-  const Luma plane = random_plane({333, 9}, 5);
-  pass::RowSums sums[2];
-  std::vector<std::uint16_t> noise[2] = {std::vector<std::uint16_t>(333), std::vector<std::uint16_t>(333)};
-  std::vector<std::int16_t> scratch(2 * 333);
-  const pass::Functions* sides[] = {&pass::portable_functions(), &pass::functions()};
-  for (int side = 0; side < 2; ++side) {
-    for (std::uint32_t y = 1; y < 8; ++y) {
-      const auto row = [&](std::uint32_t at) { return plane.view().row(at); };
-      sides[side]->row({row(y - 1), row(y), row(y + 1), 333, 10, 240, noise[side].data(), scratch.data()},
-                       sums[side]);
+  for (const std::uint32_t width : {1u, 3u, 9u, 10u, 17u, 18u, 33u, 34u, 50u, 333u, 1100u}) {
+    CAPTURE(width);
+    const Luma plane = random_plane({width, pass::kBandRows + 2}, width);
+    const LumaView view = plane.view();
+    struct Side {
+      const pass::Functions& run;
+      pass::Sums sums{};
+      std::vector<pass::BlockSums> blocks;
+      std::vector<std::uint16_t> steps;
+      pass::Difference difference{};
+    };
+    Side sides[] = {{pass::portable_functions(), {}, {}, {}, {}}, {pass::functions(), {}, {}, {}, {}}};
+    for (Side& side : sides) {
+      side.blocks.resize(pass::blocks_across(width));
+      side.steps.resize(width);
+      const pass::Band band{view.row(0),
+                            view.row(1),
+                            view.row(pass::kBandRows + 1),
+                            view.stride_bytes,
+                            pass::kBandRows,
+                            width,
+                            10,
+                            240,
+                            side.blocks.data()};
+      side.run.band(band, side.sums);
+      side.run.steps(view.row(2), side.steps.data(), width - 1);
+      side.run.differ(view.row(1), view.row(2), width, side.difference);
     }
+    const auto& [one, other] = sides;
+    CHECK(one.sums.sum == other.sums.sum);
+    CHECK(one.sums.squares == other.sums.squares);
+    CHECK(one.sums.laplace_squares == other.sums.laplace_squares);
+    CHECK(one.sums.dark == other.sums.dark);
+    CHECK(one.sums.bright == other.sums.bright);
+    for (std::size_t i = 0; i < one.blocks.size(); ++i) {
+      CAPTURE(i);
+      CHECK(one.blocks[i].noise == other.blocks[i].noise);
+      CHECK(one.blocks[i].sum == other.blocks[i].sum);
+    }
+    CHECK(one.steps == other.steps);
+    CHECK(one.difference.sum == other.difference.sum);
+    CHECK(one.difference.squares == other.difference.squares);
+    CHECK(one.difference.changed == other.difference.changed);
+    CHECK(one.run.rows_differ(view.row(1), view.row(2), width) ==
+          other.run.rows_differ(view.row(1), view.row(2), width));
   }
-  CHECK(noise[0] == noise[1]);
-  CHECK(sums[0].laplace_squares == sums[1].laplace_squares);
-  CHECK(sums[0].squares == sums[1].squares);
-  CHECK(sums[0].dark == sums[1].dark);
-  CHECK(sums[0].bright == sums[1].bright);
 }
 
 TEST_CASE("spatial: limited range is measured on the scale of full range", "[vision]") {
@@ -148,6 +177,19 @@ TEST_CASE("spatial: blocks of eight are seen wherever their grid lies", "[vision
     }
     CHECK(meter.measure(blocky.view()).blockiness > 1.5 * none);
   }
+}
+
+TEST_CASE("spatial: stripes and a few edges on the grid are no blocks", "[vision]") {
+  const Luma smooth = noisy_scene({320, 240}, 2, 9);
+  Luma fence = smooth, drawing = smooth;
+  for (std::uint32_t y = 0; y < 240; ++y) {
+    for (std::uint32_t x = 0; x < 320; ++x) {
+      fence.at(x, y) = static_cast<std::uint8_t>(smooth.get(x, y) + (x / 8 % 2) * 30);
+      if (x / 64 % 2 != y / 64 % 2) drawing.at(x, y) = static_cast<std::uint8_t>(smooth.get(x, y) / 4);
+    }
+  }
+  CHECK(SpatialMeter().measure(fence.view()).blockiness < 1.3);
+  CHECK(SpatialMeter().measure(drawing.view()).blockiness < 1.3);
 }
 
 TEST_CASE("spatial: one value everywhere has no contrast, no noise and no blocks", "[vision]") {
