@@ -36,7 +36,8 @@ struct LimitWords {
 /// it, becomes a space. @param perfdata as "name=value;warn;crit …", or empty
 [[nodiscard]] std::string status_line(const std::string& tool, State state, const std::string& text,
                                       const std::string& perfdata = {});
-[[nodiscard]] std::string short_number(double value);  ///< four digits that matter: "0.9312", "1500000"; no exponent, which perfdata does not know
+[[nodiscard]] std::string short_number(double value);  ///< four digits that matter: "0.9312", "1500000"; no
+                                                       ///< exponent, which perfdata does not know
 /// A label's value in Prometheus' text format, without its quotes.
 [[nodiscard]] std::string prometheus_label(const std::string& text);
 /// What Prometheus' text format wants before a family's samples.

@@ -84,7 +84,10 @@ void put_text(std::array<char, N>& target, const std::string& text) {
 // small ones. What is not taken here, for want of memory or kernel (MADV_POPULATE_WRITE: 5.14), the caller
 // takes.
 void take_huge_pages(int fd, std::uint64_t bytes) noexcept {
-  if (bytes < kHugeWorth || ::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return;
+  struct statvfs space {};
+  // Who asks for more than there is must be refused, not given all there is first.
+  const bool fits = ::fstatvfs(fd, &space) == 0 && std::uint64_t{space.f_bavail} * space.f_bsize > bytes;
+  if (bytes < kHugeWorth || !fits || ::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return;
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at == MAP_FAILED) return;
   const bool taken =

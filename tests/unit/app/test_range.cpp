@@ -27,6 +27,7 @@ TEST_CASE("range: text that is no range is refused", "[app]") {
 }
 
 TEST_CASE("range: what is written is read back", "[app]") {
-  for (const char* text : {"10", "10:", "~:10", "10:20", "@10:20", "@5", "0.4:", "1000000", "1234567.25", "~:-3", "~:"})
+  for (const char* text :
+       {"10", "10:", "~:10", "10:20", "@10:20", "@5", "0.4:", "1000000", "1234567.25", "~:-3", "~:"})
     CHECK(to_string(parse_range(text)) == text);
 }
