@@ -146,18 +146,18 @@ void Mount::send_piece(std::uint64_t sequence, std::size_t& run, const std::vect
   const std::uint32_t begin = block.runs[first].first;
   std::uint64_t bytes = 0;
   for (std::size_t i = begin; i < begin + packets; ++i) bytes += block.packets[i].size;
-  addresses_.clear();
+  paths_.clear();
   for (Session* session : sessions) {
     session->count(packets, bytes);
     if (!session->srtp) {
-      addresses_.push_back(&session->rtp_to);
+      paths_.push_back(session->rtp_path());
       continue;
     }
     for (std::size_t i = begin; i < begin + packets; ++i) {
-      udp_.send_one(session->srtp->protect(block.packet(i), false), session->rtp_to, false);
+      udp_.send_one(session->srtp->protect(block.packet(i), false), session->rtp_path(), false);
     }
   }
-  const UdpSender::Sent sent = udp_.send(block, first, run, addresses_);
+  const UdpSender::Sent sent = udp_.send(block, first, run, paths_);
   bytes_sent.add(sent.bytes);
   if (sent.refused != 0) skipped.add(sent.refused);
   if (run == block.runs.size()) {

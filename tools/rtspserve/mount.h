@@ -66,7 +66,7 @@ class Mount {
   std::vector<Session*> live_, catching_;  // UDP: at the common place; each at its own
   std::uint64_t at_block_ = 0;             // the common place
   std::size_t at_run_ = 0;
-  std::vector<const UdpAddress*> addresses_;
+  std::vector<UdpPath> paths_;
   boost::asio::steady_timer pace_;
   bool pacing_ = false;
   struct Waiting {

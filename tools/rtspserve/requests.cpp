@@ -284,10 +284,12 @@ bool Connection::prepare(Session& session, const rtp::Transport& transport, std:
   if (older) server_.remove_session(*older, false);
   session.rtp_to = server_.udp->adapt(peer_.with_port(*transport.rtp_port));
   session.rtcp_to = server_.udp->adapt(peer_.with_port(*transport.rtcp_port));
+  // A client behind a firewall, or one that compares, takes packets only from where it connected to.
+  session.from = server_.udp->adapt(local_);
   const std::uint16_t port = server_.udp->rtp_port();
   answer = profile + ";unicast;client_port=" + std::to_string(*transport.rtp_port) + "-" +
            std::to_string(*transport.rtcp_port) + ";server_port=" + std::to_string(port) + "-" +
-           std::to_string(port + 1) + ";ssrc=" + ssrc.data();
+           std::to_string(port + 1) + ";source=" + local_.host() + ";ssrc=" + ssrc.data();
   return true;
 }
 
@@ -357,7 +359,7 @@ void Connection::play(const RtspMessage& request, Session& session) {
   const std::vector<std::uint8_t> report = session.sender_report(now);
   if (session.kind == Session::Kind::tcp)
     send_interleaved(static_cast<std::uint8_t>(session.channel + 1), report);
-  if (session.kind == Session::Kind::udp) server_.udp->send_one(report, session.rtcp_to, true);
+  if (session.kind == Session::Kind::udp) server_.udp->send_one(report, session.rtcp_path(), true);
 }
 
 }  // namespace camring::rtspserve

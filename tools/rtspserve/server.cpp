@@ -173,7 +173,7 @@ void ServerState::remove_session(Session& session, bool bye) {
       if (session.kind == Session::Kind::tcp) {
         session.connection->send_interleaved(static_cast<std::uint8_t>(session.channel + 1), packet);
       } else {
-        udp->send_one(packet, session.rtcp_to, true);
+        udp->send_one(packet, session.rtcp_path(), true);
       }
     }
     session.mount.pause(session);
@@ -190,7 +190,7 @@ void ServerState::housekeeping() {
     if (session.kind == Session::Kind::tcp) {
       session.connection->send_interleaved(static_cast<std::uint8_t>(session.channel + 1), packet);
     } else {
-      udp->send_one(packet, session.rtcp_to, true);
+      udp->send_one(packet, session.rtcp_path(), true);
     }
   };
   for (const auto& [id, session] : sessions) {

@@ -37,6 +37,7 @@ struct Session {
   StreamCursor cursor;         ///< TCP
   std::uint8_t channel = 0;    ///< TCP: of RTP; RTCP has the next
   UdpAddress rtp_to, rtcp_to;  ///< UDP
+  UdpAddress from;             ///< UDP: where the client reached us; none for a group
   std::uint64_t at_block = 0;  ///< UDP, while it catches up: place in the store
   std::size_t at_run = 0;
   std::unique_ptr<SrtpSender> srtp;
@@ -45,6 +46,8 @@ struct Session {
   std::optional<rtp::ReceptionReport> reception;
   std::optional<double> round_trip_s;
 
+  [[nodiscard]] UdpPath rtp_path() const noexcept { return {&rtp_to, &from}; }
+  [[nodiscard]] UdpPath rtcp_path() const noexcept { return {&rtcp_to, &from}; }
   void count(std::uint64_t some_packets, std::uint64_t some_bytes) noexcept {
     packets += some_packets;
     bytes += some_bytes;

@@ -58,6 +58,11 @@ const sockaddr_in6& v6_of(const UdpAddress& address) {
   return reinterpret_cast<const sockaddr_in6&>(address.storage);
 }
 
+template <class T>
+std::span<const std::uint8_t> bytes_of(const T& value) {
+  return {reinterpret_cast<const std::uint8_t*>(&value), sizeof value};
+}
+
 }  // namespace
 
 UdpAddress UdpAddress::with_port(std::uint16_t port) const noexcept {
@@ -165,7 +170,7 @@ void UdpSender::flush(Sent& sent) {
       continue;
     }
     const msghdr& refused = messages_[done].msg_hdr;
-    if (refused.msg_controllen != 0 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
+    if (refused.msg_iovlen > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
       // EIO: nobody cuts on this way. The others may be this receiver's, whose path takes smaller packets.
       if (errno == EIO) segmentation_ = false;
       one_by_one(refused, sent);
@@ -178,11 +183,14 @@ void UdpSender::flush(Sent& sent) {
   messages_.clear();
 }
 
+// The kernel cuts with the size that is last in the control data: without it, it does not.
 void UdpSender::one_by_one(const msghdr& message, Sent& sent) noexcept {
+  msghdr single = message;
+  single.msg_controllen -= CMSG_SPACE(sizeof(std::uint16_t));
+  single.msg_iovlen = 1;
   for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
-    const iovec& piece = message.msg_iov[i];
-    const ssize_t put = ::sendto(rtp_.get(), piece.iov_base, piece.iov_len, 0,
-                                 static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
+    single.msg_iov = message.msg_iov + i;
+    const ssize_t put = ::sendmsg(rtp_.get(), &single, 0);
     if (put < 0) {
       ++sent.refused;
     } else {
@@ -192,41 +200,71 @@ void UdpSender::one_by_one(const msghdr& message, Sent& sent) noexcept {
   }
 }
 
+void UdpSender::Control::add(int level, int type, std::span<const std::uint8_t> data) noexcept {
+  cmsghdr header{};
+  header.cmsg_level = level;
+  header.cmsg_type = type;
+  header.cmsg_len = CMSG_LEN(data.size());
+  std::memcpy(bytes + size, &header, sizeof header);
+  std::memcpy(bytes + size + CMSG_LEN(0), data.data(), data.size());
+  size += CMSG_SPACE(data.size());
+}
+
+// On a socket of both families IPV6_PKTINFO takes mapped IPv4 addresses too.
+void UdpSender::Control::add_source(const UdpAddress& from) noexcept {
+  if (from.storage.ss_family == AF_INET6) {
+    in6_pktinfo info{};
+    info.ipi6_addr = v6_of(from).sin6_addr;
+    info.ipi6_ifindex = v6_of(from).sin6_scope_id;
+    add(IPPROTO_IPV6, IPV6_PKTINFO, bytes_of(info));
+  } else if (from.storage.ss_family == AF_INET) {
+    in_pktinfo info{};
+    info.ipi_spec_dst = v4_of(from).sin_addr;
+    add(IPPROTO_IP, IP_PKTINFO, bytes_of(info));
+  }
+}
+
+const UdpSender::Source& UdpSender::source(const UdpAddress& from, const rtp::PacketBlock& block,
+                                           std::size_t first, std::size_t last) {
+  for (const Source& known : sources_) {
+    if (known.from->size == from.size && std::memcmp(&known.from->storage, &from.storage, from.size) == 0)
+      return known;
+  }
+  Control uncut{};
+  uncut.add_source(from);
+  Source& made = sources_.emplace_back(Source{&from, {}});
+  made.controls.assign(1 + last - first, uncut);
+  for (std::size_t i = first; i < last; ++i) {
+    const auto size = static_cast<std::uint16_t>(block.packets[block.runs[i].first].size);
+    made.controls[1 + i - first].add(SOL_UDP, UDP_SEGMENT, bytes_of(size));
+  }
+  return made;
+}
+
 UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
-                                std::span<const UdpAddress* const> addresses) {
+                                std::span<const UdpPath> paths) {
   Sent sent;
   pieces_.clear();
   messages_.clear();
-  controls_.clear();
+  sources_.clear();
   for (const rtp::Packet& packet : block.packets) {
     pieces_.push_back({const_cast<std::uint8_t*>(block.bytes.data()) + packet.offset, packet.size});
   }
-  controls_.resize(last - first);
-  for (const UdpAddress* address : addresses) {
+  for (const UdpPath& path : paths) {
+    const Source& from = source(*path.from, block, first, last);
     for (std::size_t i = first; i < last; ++i) {
       const rtp::Run& run = block.runs[i];
+      const bool cut = run.count > 1 && segmentation_;
+      const Control& control = from.controls[cut ? 1 + i - first : 0];
       mmsghdr message{};
-      message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&address->storage);
-      message.msg_hdr.msg_namelen = address->size;
-      message.msg_hdr.msg_iov = pieces_.data() + run.first;
-      message.msg_hdr.msg_iovlen = run.count;
-      if (run.count > 1 && segmentation_) {
-        Control& control = controls_[i - first];
-        message.msg_hdr.msg_control = control.bytes;
-        message.msg_hdr.msg_controllen = sizeof control.bytes;
-        cmsghdr* header = CMSG_FIRSTHDR(&message.msg_hdr);
-        header->cmsg_level = SOL_UDP;
-        header->cmsg_type = UDP_SEGMENT;
-        header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-        const auto size = static_cast<std::uint16_t>(block.packets[run.first].size);
-        std::memcpy(CMSG_DATA(header), &size, sizeof size);
+      message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&path.to->storage);
+      message.msg_hdr.msg_namelen = path.to->size;
+      message.msg_hdr.msg_control = const_cast<std::uint8_t*>(control.bytes);
+      message.msg_hdr.msg_controllen = control.size;
+      for (std::uint32_t k = 0; k < run.count; k += cut ? run.count : 1) {
+        message.msg_hdr.msg_iov = pieces_.data() + run.first + k;
+        message.msg_hdr.msg_iovlen = cut ? run.count : 1;
         messages_.push_back(message);
-      } else {
-        for (std::uint32_t k = 0; k < run.count; ++k) {
-          message.msg_hdr.msg_iov = pieces_.data() + run.first + k;
-          message.msg_hdr.msg_iovlen = 1;
-          messages_.push_back(message);
-        }
       }
     }
   }
@@ -234,10 +272,19 @@ UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first
   return sent;
 }
 
-void UdpSender::send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept {
+void UdpSender::send_one(std::span<const std::uint8_t> packet, const UdpPath& path, bool rtcp) noexcept {
   if (packet.empty()) return;
-  ::sendto(rtcp ? rtcp_.get() : rtp_.get(), packet.data(), packet.size(), 0,
-           reinterpret_cast<const sockaddr*>(&to.storage), to.size);
+  Control control{};
+  control.add_source(*path.from);
+  iovec piece{const_cast<std::uint8_t*>(packet.data()), packet.size()};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr_storage*>(&path.to->storage);
+  message.msg_namelen = path.to->size;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = control.size;
+  ::sendmsg(rtcp ? rtcp_.get() : rtp_.get(), &message, 0);
 }
 
 }  // namespace camring::rtspserve

@@ -2,6 +2,7 @@
 // kernel cuts them (UDP_SEGMENT, udp(7)).
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -27,6 +28,13 @@ struct UdpAddress {
   [[nodiscard]] UdpAddress mapped() const noexcept;
 };
 
+/// Where packets go, and the address of ours that they come from, both adapted to the sender's sockets.
+/// Without the latter (size 0, as for a group) the system chooses.
+struct UdpPath {
+  const UdpAddress* to;
+  const UdpAddress* from;
+};
+
 /// Event loop only.
 class UdpSender {
  public:
@@ -49,10 +57,10 @@ class UdpSender {
     std::uint64_t packets = 0, bytes = 0;  ///< handed to the network, over all receivers
     std::uint64_t refused = 0;             ///< packets that the kernel had no room for
   };
-  /// The runs [first, last) of a block to every address.
+  /// The runs [first, last) of a block over every path.
   Sent send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
-            std::span<const UdpAddress* const> addresses);
-  void send_one(std::span<const std::uint8_t> packet, const UdpAddress& to, bool rtcp) noexcept;
+            std::span<const UdpPath> paths);
+  void send_one(std::span<const std::uint8_t> packet, const UdpPath& path, bool rtcp) noexcept;
 
  private:
   void flush(Sent& sent);
@@ -61,12 +69,23 @@ class UdpSender {
   std::uint16_t port_ = 0;
   bool segmentation_ = true;
   bool v6_ = true;
+  // Control data of a message: the source, if any, and behind it what size to cut to, if it is to be cut.
   struct Control {
-    alignas(cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(std::uint16_t))];
+    alignas(cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t))];
+    std::size_t size = 0;
+    void add(int level, int type, std::span<const std::uint8_t> data) noexcept;
+    void add_source(const UdpAddress& from) noexcept;
   };
+  // Those for what leaves from one address: not cut, then one for each run.
+  struct Source {
+    const UdpAddress* from;
+    std::vector<Control> controls;
+  };
+  const Source& source(const UdpAddress& from, const rtp::PacketBlock& block, std::size_t first,
+                       std::size_t last);
   std::vector<iovec> pieces_;
   std::vector<mmsghdr> messages_;
-  std::vector<Control> controls_;
+  std::vector<Source> sources_;  // messages_ points into their controls
 };
 
 }  // namespace camring::rtspserve

@@ -14,8 +14,8 @@ from camring_test import WATCHDOG, ToolTest, wait_for
 class Client:
     """One connection. RTP and RTCP that come interleaved are kept in `packets`: (channel, bytes)."""
 
-    def __init__(self, port, **kwargs):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=WATCHDOG, **kwargs)
+    def __init__(self, port, host="127.0.0.1", **kwargs):
+        self.socket = socket.create_connection((host, port), timeout=WATCHDOG, **kwargs)
         self.buffer, self.packets, self.cseq, self.session = b"", [], 0, None
 
     def close(self):
@@ -146,9 +146,9 @@ class RtspTest(ToolTest):
             self.wait_ring(output.split(":")[0], 0)
         return encoder
 
-    def serve(self, *args):
+    def serve(self, *args, listen="0"):
         """Starts the server; its RTSP port is self.port, that of its pages self.http."""
-        server = self.start("rtspserve", *args, "--listen", "0", "--http", "0")
+        server = self.start("rtspserve", *args, "--listen", listen, "--http", "0")
         self.http = int(re.search(r":(\d+)/$", server.wait_line("serving http://")).group(1))
         self.port = int(re.search(r":(\d+)/", server.wait_line("serving rtsp://")).group(1))
         self.server = server
@@ -157,8 +157,8 @@ class RtspTest(ToolTest):
     def url(self, mount):
         return f"rtsp://127.0.0.1:{self.port}/{mount}"
 
-    def client(self):
-        client = Client(self.port)
+    def client(self, host="127.0.0.1", **kwargs):
+        client = Client(self.port, host, **kwargs)
         self.addCleanup(client.close)
         return client
 

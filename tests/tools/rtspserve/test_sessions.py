@@ -81,6 +81,26 @@ class Sessions(RtspTest):
             rtp.settimeout(20)
             self.assertEqual(Rtp(rtp.recv(65536)).ssrc, ssrc)
 
+    def test_over_udp_everything_comes_from_the_address_that_the_client_reached(self):
+        self.camera("cam0.h264:h264,500k")
+        self.serve("cam0.h264", listen="*:0")
+        for host, family in (("127.0.0.1", socket.AF_INET), ("127.0.0.2", socket.AF_INET), ("::1", socket.AF_INET6)):
+            with self.subTest(host), socket.socket(family, socket.SOCK_DGRAM) as rtp, \
+                    socket.socket(family, socket.SOCK_DGRAM) as rtcp:
+                for sock in (rtp, rtcp):
+                    # The client's own address is another: the system would choose that for answers as well.
+                    sock.bind((host if family == socket.AF_INET6 else "127.0.0.1", 0))
+                    sock.settimeout(20)
+                source = None if family == socket.AF_INET6 else ("127.0.0.1", 0)
+                client = self.client(host, source_address=source)
+                ports = f"{rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
+                client.play(self.url("cam0.h264"), f"RTP/AVP;unicast;client_port={ports}")
+                self.assertIn(f";source={host};", client.transport)
+                server = [int(port) for port in re.search(r"server_port=(\d+)-(\d+)", client.transport).groups()]
+                for sock, port in ((rtcp, server[1]), (rtp, server[0])):
+                    for _ in range(2 if sock is rtcp else 30):
+                        self.assertEqual(sock.recvfrom(65536)[1][:2], (host, port))
+
     def test_a_recorder_that_comes_back_with_the_same_ports_takes_its_stream_over(self):
         self.camera("cam0.h264:h264,500k")
         self.serve("cam0.h264")

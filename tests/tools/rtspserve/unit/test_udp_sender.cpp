@@ -32,9 +32,29 @@ struct Receiver {
     packet.resize(static_cast<std::size_t>(got));
     return packet;
   }
+  // Where the next packet, which has this size, came from.
+  std::string sender_of(std::size_t size) const {
+    std::array<std::uint8_t, 65536> packet;
+    UdpAddress from;
+    from.size = sizeof from.storage;
+    const ssize_t got = ::recvfrom(fd.get(), packet.data(), packet.size(), 0,
+                                   reinterpret_cast<sockaddr*>(&from.storage), &from.size);
+    CHECK(got == static_cast<ssize_t>(size));
+    return from.host();
+  }
   UniqueFd fd;
   UdpAddress at;
 };
+
+// 127.0.0.last, which is ours as all of 127/8 is.
+UdpAddress loopback(std::uint32_t last) {
+  UdpAddress address;
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(0x7f000000u + last);
+  address.size = sizeof v4;
+  return address;
+}
 
 // Runs of several packets, the last of each shorter.
 rtp::PacketBlock block_of_packets() {
@@ -55,7 +75,8 @@ void check_arrival(UdpSender& sender) {
   const rtp::PacketBlock block = block_of_packets();
   const Receiver a, b;
   const UdpAddress to_a = sender.adapt(a.at), to_b = sender.adapt(b.at);
-  const UdpAddress* both[] = {&to_a, &to_b};
+  const UdpAddress any;
+  const UdpPath both[] = {{&to_a, &any}, {&to_b, &any}};
   const auto sent = sender.send(block, 0, block.runs.size(), both);
   CHECK(sent.packets == 2 * block.packets.size());
   CHECK(sent.refused == 0);
@@ -85,13 +106,56 @@ TEST_CASE("udp: where the kernel does not cut packets they are sent one by one")
   check_arrival(sender);  // and does not try again
 }
 
+TEST_CASE("udp: packets leave from the address that is given with each receiver, cut by the kernel or not") {
+  UdpSender sender;
+  const bool cut = GENERATE(true, false);
+  const int on = cut ? 0 : 1;
+  REQUIRE(::setsockopt(sender.rtp_fd(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+  const rtp::PacketBlock block = block_of_packets();
+  const Receiver a, b, c;
+  const UdpAddress to_a = sender.adapt(a.at), to_b = sender.adapt(b.at), to_c = sender.adapt(c.at);
+  const UdpAddress second = sender.adapt(loopback(2)), third = sender.adapt(loopback(3));
+  const UdpPath paths[] = {{&to_a, &second}, {&to_b, &third}, {&to_c, &second}};
+  CHECK(sender.send(block, 0, block.runs.size(), paths).packets == 3 * block.packets.size());
+  const std::uint8_t report[] = {1, 2, 3};
+  for (const UdpPath& path : paths) sender.send_one(report, path, false);
+  for (std::size_t i = 0; i < block.packets.size(); ++i) {
+    CHECK(a.sender_of(block.packets[i].size) == "127.0.0.2");
+    CHECK(b.sender_of(block.packets[i].size) == "127.0.0.3");
+    CHECK(c.sender_of(block.packets[i].size) == "127.0.0.2");
+  }
+  CHECK(a.sender_of(3) == "127.0.0.2");
+  CHECK(b.sender_of(3) == "127.0.0.3");
+  CHECK(c.sender_of(3) == "127.0.0.2");
+}
+
+TEST_CASE("udp: an address that is not ours any more takes the stream from nobody else") {
+  UdpSender sender;
+  const rtp::PacketBlock block = block_of_packets();
+  const Receiver a, b;
+  const UdpAddress to_a = sender.adapt(a.at), to_b = sender.adapt(b.at);
+  UdpAddress gone;
+  auto& v4 = reinterpret_cast<sockaddr_in&>(gone.storage);
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(0xc0000201);  // 192.0.2.1: for examples only, RFC 5737
+  gone.size = sizeof v4;
+  gone = sender.adapt(gone);
+  const UdpAddress ours = sender.adapt(loopback(1));
+  const UdpPath paths[] = {{&to_a, &gone}, {&to_b, &ours}};
+  const auto sent = sender.send(block, 0, block.runs.size(), paths);
+  CHECK(sent.refused == block.packets.size());
+  CHECK(sent.packets == block.packets.size());
+  for (const rtp::Packet& packet : block.packets) CHECK(b.sender_of(packet.size) == "127.0.0.1");
+}
+
 TEST_CASE("udp: a receiver that can't be reached harms no other") {
   UdpSender sender;
   const rtp::PacketBlock block = block_of_packets();
   const Receiver good;
   UdpAddress bad = sender.adapt(good.at).with_port(0);
   const UdpAddress to_good = sender.adapt(good.at);
-  const UdpAddress* both[] = {&bad, &to_good};
+  const UdpAddress any;
+  const UdpPath both[] = {{&bad, &any}, {&to_good, &any}};
   const auto sent = sender.send(block, 0, block.runs.size(), both);
   CHECK(sent.refused == block.packets.size());
   for (std::size_t i = 0; i < block.packets.size(); ++i) CHECK(good.take().size() == block.packets[i].size);
