@@ -40,12 +40,12 @@ auto& series(Deque& deque, const std::string& labels) {
 
 }  // namespace
 
-void Histogram::observe(double seconds) noexcept {
+void Histogram::observe(double seconds, std::uint64_t times) noexcept {
   if (!(seconds >= 0)) seconds = 0;
   std::size_t bucket = 0;
   while (bucket < kBounds.size() && seconds > kBounds[bucket]) ++bucket;
-  buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
-  sum_ns_.fetch_add(static_cast<std::uint64_t>(seconds * 1e9), std::memory_order_relaxed);
+  buckets_[bucket].fetch_add(times, std::memory_order_relaxed);
+  sum_ns_.fetch_add(static_cast<std::uint64_t>(seconds * 1e9) * times, std::memory_order_relaxed);
 }
 
 std::uint64_t Histogram::count() const noexcept {

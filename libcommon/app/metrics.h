@@ -41,7 +41,8 @@ class Histogram {
  public:
   static constexpr std::array<double, 16> kBounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
                                                   0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
-  void observe(double seconds) noexcept;
+  /// @param times  how often this was seen
+  void observe(double seconds, std::uint64_t times = 1) noexcept;
   /// The bound under which `share` (0 to 1) of the observations lie; 0 without any.
   [[nodiscard]] double quantile_bound(double share) const noexcept;
   [[nodiscard]] std::uint64_t count() const noexcept;

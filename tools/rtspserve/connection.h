@@ -30,6 +30,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Sends what there is to send, until the network takes no more.
   void pump();
   void pump(std::int64_t now_ns);
+  /// pump() for a session of this connection when the newest access unit has just come. True: the client has
+  /// it whole, and the caller counts that for all such clients at once.
+  [[nodiscard]] bool pass_on(Session& session, const rtp::BlockPtr& newest, std::int64_t now_ns);
   /// A frame of RTCP on the connection.
   void send_interleaved(std::uint8_t channel, std::span<const std::uint8_t> packet);
   void check(std::int64_t now_ns);  ///< closes what is idle or takes nothing
@@ -55,24 +58,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool prepare(Session& session, const rtp::Transport& transport, std::string& answer);
   [[nodiscard]] bool next_block(std::int64_t now_ns);
 
-  ServerState& server_;
+  // What each access unit needs, close together.
   ByteStream stream_;
+  bool reading_ = false, writing_ = false, busy_ = false, closed_ = false, close_when_sent_ = false,
+       pumping_ = false;
+  std::vector<std::shared_ptr<Session>> sessions_;
+  std::int64_t progress_ns_;
+  std::span<const std::uint8_t> bytes_;
+  std::size_t at_ = 0;
+  std::string control_;  ///< answers and RTCP still to go
+  std::size_t control_at_ = 0;
+
+  ServerState& server_;
   boost::asio::posix::stream_descriptor events_;
   UdpAddress peer_, local_;
   rtp::RtspParser parser_;
-  std::string control_;  ///< answers and RTCP still to go
-  std::size_t control_at_ = 0;
   rtp::BlockPtr block_;  ///< being sent; keeps bytes_ alive
   std::vector<std::uint8_t> own_bytes_;
-  std::span<const std::uint8_t> bytes_;
-  std::size_t at_ = 0;
   Session* sending_ = nullptr;
-  std::vector<std::shared_ptr<Session>> sessions_;
   std::map<std::string, SrtpKey> srtp_keys_;  ///< by mount, as told in DESCRIBE
   std::size_t turn_ = 0;
-  bool reading_ = false, writing_ = false, busy_ = false, closed_ = false, close_when_sent_ = false,
-       pumping_ = false;
-  std::int64_t began_ns_, heard_ns_, progress_ns_;
+  std::int64_t began_ns_, heard_ns_;
 };
 
 }  // namespace camring::rtspserve

@@ -1,9 +1,16 @@
 #include "mount.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <cerrno>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "connection.h"
 
 namespace camring::rtspserve {
@@ -14,12 +21,18 @@ using namespace std::chrono_literals;
 constexpr std::size_t kPiecePackets = 20;  // of a long access unit, sent at once over UDP
 constexpr auto kCatchUpEvery = 1ms;        // between pieces for who catches up
 constexpr auto kPollEvery = 10ms;          // while somebody waits for the format
-constexpr int kMaxPosted = 256;            // blocks on their way into a loop that stalls
+constexpr std::size_t kMaxWaiting = 256;   // blocks on their way into a loop that stalls
 constexpr std::uint64_t kNextKeyframe = UINT64_MAX;
 constexpr std::int64_t kKeepNs = 1'000'000'000;
 
 void remove(std::vector<Session*>& from, Session* session) {
   from.erase(std::remove(from.begin(), from.end(), session), from.end());
+}
+
+int event() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) throw Error(ExitCode::system, "make an event", "", errno_text(errno));
+  return fd;
 }
 
 }  // namespace
@@ -41,32 +54,57 @@ Mount::Mount(std::string name, const std::string& ring, MountOptions options, bo
       udp_(udp),
       store_(std::max(options.max_lag, std::chrono::nanoseconds(kKeepNs))),
       pace_(loop),
-      poll_(loop) {
+      poll_(loop),
+      arrivals_(loop, event()) {
+  inbox_.event = arrivals_.native_handle();
   feed_ =
       std::make_unique<Feed>(ring, options_.feed, metrics,
-                             [this, posted = posted_, lost = lost_, dropping = std::make_shared<bool>(false),
-                              self = std::weak_ptr(self_)](std::shared_ptr<rtp::PacketBlock> block) {
-                               // A loop that stalls shall not fill the memory; it goes on with a keyframe.
-                               if (block) {
-                                 const bool full = posted->load() >= kMaxPosted;
-                                 if (full || (*dropping && !block->keyframe)) {
-                                   *dropping = true;
-                                   lost->store(true);
-                                   return;
-                                 }
-                                 *dropping = false;
-                               }
-                               posted->fetch_add(1);
-                               boost::asio::post(loop_, [posted, self, block = std::move(block)] {
-                                 posted->fetch_sub(1);
-                                 if (const auto mount = self.lock()) (*mount)->arrived(block);
-                               });
-                             });
+                             [this](std::shared_ptr<rtp::PacketBlock> block) { bring(std::move(block)); });
+  await_arrivals();
 }
 
 Mount::~Mount() {
   feed_.reset();
   self_.reset();
+}
+
+// In the feed's thread. Asio's own post() wakes the loop while it holds the lock that the loop then waits
+// for: twice the switches a frame.
+void Mount::bring(std::shared_ptr<rtp::PacketBlock> block) {
+  {
+    const std::lock_guard lock(inbox_.mutex);
+    // A loop that stalls shall not fill the memory; it goes on with a keyframe.
+    if (block) {
+      const bool full = inbox_.blocks.size() >= kMaxWaiting;
+      if (full || (inbox_.dropping && !block->keyframe)) {
+        inbox_.dropping = inbox_.lost = true;
+        return;
+      }
+      inbox_.dropping = false;
+    }
+    inbox_.blocks.push_back(std::move(block));
+    if (inbox_.blocks.size() > 1) return;  // the loop has been told
+  }
+  const std::uint64_t one = 1;
+  (void)!::write(inbox_.event, &one, sizeof one);
+}
+
+void Mount::await_arrivals() {
+  arrivals_.async_read_some(
+      boost::asio::buffer(&arrived_count_, sizeof arrived_count_),
+      [this, self = std::weak_ptr(self_)](boost::system::error_code error, std::size_t) {
+        if (error || self.expired()) return;
+        std::vector<std::shared_ptr<rtp::PacketBlock>> blocks;
+        bool lost = false;
+        {
+          const std::lock_guard lock(inbox_.mutex);
+          blocks.swap(inbox_.blocks);
+          lost = std::exchange(inbox_.lost, false);
+        }
+        if (lost) feed_->request_keyframe();
+        for (const auto& block : blocks) arrived(block);
+        await_arrivals();
+      });
 }
 
 bool Mount::fresh(std::int64_t now_ns) const {
@@ -120,16 +158,22 @@ void Mount::arrived(const std::shared_ptr<rtp::PacketBlock>& block) {
     return;
   }
   const std::int64_t now = monotonic_ns();
-  if (lost_->exchange(false)) feed_->request_keyframe();
   store_.push(block, now);
+  const rtp::BlockPtr newest = block;
   if (block->keyframe) {
     for (Session* session : catching_) {
       if (session->at_block == kNextKeyframe) session->at_block = block->sequence;
     }
   }
+  std::uint64_t passed = 0;
   // From the end: what is pumped may end itself, and with it sessions of the same connection.
   for (std::size_t i = tcp_.size(); i-- > 0;) {
-    if (i < tcp_.size()) tcp_[i]->connection->pump(now);
+    if (i < tcp_.size() && tcp_[i]->connection->pass_on(*tcp_[i], newest, now)) ++passed;
+  }
+  if (passed != 0) {
+    frames_sent.add(passed);
+    bytes_sent.add(passed * block->bytes.size());
+    age.observe(static_cast<double>(now - block->capture_ns) * 1e-9, passed);
   }
   send_udp();
   if (!waiting_.empty()) answer_waiting();
@@ -163,7 +207,7 @@ void Mount::send_piece(std::uint64_t sequence, std::size_t& run, const std::vect
   if (run == block.runs.size()) {
     frames_sent.add(sessions.size());
     const double seconds = static_cast<double>(monotonic_ns() - block.capture_ns) * 1e-9;
-    for (std::size_t i = 0; i < sessions.size(); ++i) age.observe(seconds);
+    age.observe(seconds, sessions.size());
   }
 }
 

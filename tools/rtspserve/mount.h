@@ -2,9 +2,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ struct MountOptions {
   std::chrono::nanoseconds max_lag = std::chrono::milliseconds(500);
 };
 
-/// Event loop only; the feed's thread meets it in `posted`.
+/// Event loop only; the feed's thread meets it in its inbox.
 class Mount {
  public:
   Mount(std::string name, const std::string& ring, MountOptions options, boost::asio::io_context& loop,
@@ -50,6 +52,8 @@ class Mount {
   app::Histogram& age;
 
  private:
+  void bring(std::shared_ptr<rtp::PacketBlock> block);
+  void await_arrivals();
   void arrived(const std::shared_ptr<rtp::PacketBlock>& block);
   void send_udp();
   void step_udp();
@@ -75,8 +79,16 @@ class Mount {
   };
   std::vector<Waiting> waiting_;
   boost::asio::steady_timer poll_;
-  std::shared_ptr<std::atomic<int>> posted_ = std::make_shared<std::atomic<int>>(0);
-  std::shared_ptr<std::atomic<bool>> lost_ = std::make_shared<std::atomic<bool>>(false);  // on the way here
+  // From the feed's thread to the loop.
+  struct Inbox {
+    std::mutex mutex;
+    std::vector<std::shared_ptr<rtp::PacketBlock>> blocks;
+    bool dropping = false;  // until a keyframe comes
+    bool lost = false;      // something, since the loop last looked
+    int event = -1;         // arrivals_' descriptor
+  } inbox_;
+  std::uint64_t arrived_count_ = 0;
+  boost::asio::posix::stream_descriptor arrivals_;
   std::shared_ptr<Mount*> self_ =
       std::make_shared<Mount*>(this);  // tasks in the loop look whether it is there
   std::unique_ptr<Feed> feed_;

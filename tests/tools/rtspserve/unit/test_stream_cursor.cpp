@@ -100,3 +100,24 @@ TEST_CASE("store: a stream without keyframes does not grow for ever") {
   stream.cursor.start_cached(200'000 * kMs);
   CHECK(stream.take(200'000) == 0);
 }
+
+TEST_CASE(
+    "cursor: the newest is given to who has all before it, has begun and does not lag; nothing else is") {
+  Stream stream;
+  stream.push(0, true);
+  stream.cursor.start_cached(0);
+  CHECK_FALSE(
+      stream.cursor.take_newest(**stream.store.newest(), 0));  // awaits its keyframe, which take() knows
+  CHECK(stream.take(0) == 1);
+  stream.push(40, false);
+  CHECK(stream.cursor.take_newest(**stream.store.newest(), 40 * kMs));
+  CHECK_FALSE(stream.cursor.take_newest(**stream.store.newest(), 40 * kMs));  // had it
+  CHECK(stream.take(40) == 0);
+  stream.push(80, false);
+  stream.push(120, false);
+  CHECK_FALSE(stream.cursor.take_newest(**stream.store.newest(), 120 * kMs));  // the one before is missing
+  CHECK(stream.take(120) == 3);
+  CHECK_FALSE(stream.cursor.take_newest(**stream.store.newest(), 621 * kMs));  // too old by now
+  CHECK(stream.cursor.take_newest(**stream.store.newest(), 620 * kMs));
+  CHECK(stream.cursor.skipped() == 0);
+}
