@@ -1,6 +1,5 @@
 #include "publisher.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,11 +9,13 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "net/digest.h"
+#include "resolve.h"
 #include "rtp/rtcp.h"
 #include "rtp/sdp.h"
 
@@ -140,15 +141,16 @@ class Publisher::Link {
 
  private:
   void connect() {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(url_.host.c_str(), url_.port.c_str(), &hints, &found); error != 0) {
-      throw link_error(url_, ::gai_strerror(error));
+    std::string reason;
+    Addresses all;
+    try {
+      all = resolve(url_.host, url_.port, quit_, reason);
+    } catch (const std::system_error& error) {
+      reason = error.code().message();
     }
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> all(found, ::freeaddrinfo);
+    if (!all) throw link_error(url_, reason);
     int last_error = 0;
-    for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    for (const addrinfo* at = all.get(); at != nullptr; at = at->ai_next) {
       fd_.reset(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
       if (!fd_) continue;
       if (::connect(fd_.get(), at->ai_addr, at->ai_addrlen) == 0) break;

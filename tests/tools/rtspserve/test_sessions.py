@@ -2,13 +2,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
 import unittest
 
-from camring_test import main, wait_for
+from camring_test import main, tool, wait_for
 from rtsp import Rtp, RtspTest, digest, sender_report
 
 
@@ -317,6 +318,37 @@ class Publishing(RtspTest):
         self.assertGreaterEqual(int(frames), 45)
         state = json.loads(self.page("/state"))["publish"]
         self.assertGreaterEqual(state["reconnects"], 1)
+
+    def test_it_ends_at_once_while_a_name_server_does_not_answer(self):
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True).returncode != 0:
+            self.skipTest("no right to make namespaces")
+        if not shutil.which("ip"):
+            self.skipTest("ip is not installed (iproute2)")
+        self.camera("cam0.h264:h264,500k", options=["--no-on-demand"])
+        self.wait_ring("cam0.h264", 1)
+        script = os.path.join(self.tmp, "run")
+        with open(script, "w") as file:
+            file.write("""set -e
+ip link set lo up
+printf 'nameserver 127.0.0.1\noptions timeout:30 attempts:5\n' > "$1"
+mount --bind "$1" /etc/resolv.conf
+setpriv --pdeathsig KILL python3 -c '
+import socket, sys
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("name server is there", file=sys.stderr, flush=True)
+server.recv(512)
+print("name server is asked", file=sys.stderr, flush=True)
+while True:
+    server.recv(512)' &
+exec "$2" cam0.h264 --listen 0 --publish rtsp://relay.example:8554/cam0
+""")
+        server = self.start(shutil.which("unshare"), "-n", "-m", "bash", script, os.path.join(self.tmp, "resolv"),
+                            tool("rtspserve"))
+        server.wait_line("name server is asked")
+        began = time.monotonic()
+        self.assertEqual(server.stop(), 0, server.stderr)
+        self.assertLess(time.monotonic() - began, 1)
 
     def test_bad_relays_are_said(self):
         self.assert_fails(64, "no rtsp:// URL", "rtspserve", "a", "--publish", "http://x/y")
