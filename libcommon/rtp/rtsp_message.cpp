@@ -213,9 +213,10 @@ std::string_view rtsp_reason(int status) noexcept {
 std::optional<RtspUrl> parse_rtsp_url(std::string_view url) {
   RtspUrl parsed;
   if (url == "*") return parsed;
-  const std::string scheme = lower(url.substr(0, url.find("://")));
+  const std::size_t end = url.find("://");
+  const std::string scheme = end == std::string_view::npos ? std::string() : lower(url.substr(0, end));
   if (scheme == "rtsp" || scheme == "rtsps" || scheme == "rtspu") {
-    url.remove_prefix(scheme.size() + 3);
+    url.remove_prefix(end + 3);
     const std::size_t slash = url.find('/');
     url = slash == std::string_view::npos ? std::string_view("/") : url.substr(slash);
   } else if (!url.starts_with('/')) {

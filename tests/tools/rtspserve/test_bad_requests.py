@@ -68,6 +68,12 @@ class BadRequests(RtspTest):
         status, headers, _ = client.answer()
         self.assertEqual((status, headers["cseq"]), (200, ["7"]))
 
+    def test_a_url_that_is_only_a_scheme_is_400(self):
+        client = self.client()
+        for url in ("rtsp", "rtsps", "rtsps:/", "rtspu"):
+            self.assertEqual(client.ask("DESCRIBE", url)[0], 400)
+        self.assertEqual(client.ask("OPTIONS", "*")[0], 200)
+
     def test_a_flood_of_requests_is_served_in_order(self):
         client = self.client()
         for i in range(0, 5000, 500):

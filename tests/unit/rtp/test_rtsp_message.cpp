@@ -92,6 +92,7 @@ TEST_CASE("URLs give the path, decoded, and nothing that could mislead") {
   CHECK_FALSE(parse_rtsp_url("rtsp://h/%zz"));
   CHECK_FALSE(parse_rtsp_url("rtsp://h/%00"));
   CHECK_FALSE(parse_rtsp_url(""));
+  for (const char* bare : {"rtsp", "rtsps", "rtspu", "rtsp:", "rtsps:/"}) CHECK_FALSE(parse_rtsp_url(bare));
 }
 
 TEST_CASE("Transport headers: what clients send") {
