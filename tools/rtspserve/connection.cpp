@@ -17,15 +17,15 @@ constexpr std::size_t kMaxControl = 65536;  // answers that wait; a client that 
 }  // namespace
 
 Connection::Connection(ServerState& server, ByteStream stream, UdpAddress peer, UdpAddress local)
-    : stream_(std::move(stream)),
-      progress_ns_(monotonic_ns()),
-      server_(server),
+    : server_(server),
+      stream_(std::move(stream)),
       events_(server.loop, stream_.fd()),
       peer_(peer),
       local_(local),
       parser_(server.options.max_header_bytes),
-      began_ns_(progress_ns_),
-      heard_ns_(progress_ns_) {}
+      began_ns_(monotonic_ns()),
+      heard_ns_(began_ns_),
+      progress_ns_(began_ns_) {}
 
 Connection::~Connection() {
   if (events_.is_open()) events_.release();  // the descriptor is the stream's
@@ -164,8 +164,7 @@ bool Connection::next_block(std::int64_t now) {
   return false;
 }
 
-// Nearly every access unit goes to nearly every client like this: with hundreds of them, what is done beside
-// the system call and how many cache lines it touches is what counts.
+// Nearly every access unit goes to nearly every client like this.
 bool Connection::pass_on(Session& session, const rtp::BlockPtr& newest, std::int64_t now) {
   const bool waiting = at_ < bytes_.size() || control_at_ < control_.size() || close_when_sent_;
   const std::vector<std::uint8_t>* bytes =

@@ -58,27 +58,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool prepare(Session& session, const rtp::Transport& transport, std::string& answer);
   [[nodiscard]] bool next_block(std::int64_t now_ns);
 
-  // What each access unit needs, close together.
-  ByteStream stream_;
-  bool reading_ = false, writing_ = false, busy_ = false, closed_ = false, close_when_sent_ = false,
-       pumping_ = false;
-  std::vector<std::shared_ptr<Session>> sessions_;
-  std::int64_t progress_ns_;
-  std::span<const std::uint8_t> bytes_;
-  std::size_t at_ = 0;
-  std::string control_;  ///< answers and RTCP still to go
-  std::size_t control_at_ = 0;
-
   ServerState& server_;
+  ByteStream stream_;
   boost::asio::posix::stream_descriptor events_;
   UdpAddress peer_, local_;
   rtp::RtspParser parser_;
+  std::string control_;  ///< answers and RTCP still to go
+  std::size_t control_at_ = 0;
   rtp::BlockPtr block_;  ///< being sent; keeps bytes_ alive
   std::vector<std::uint8_t> own_bytes_;
+  std::span<const std::uint8_t> bytes_;
+  std::size_t at_ = 0;
   Session* sending_ = nullptr;
+  std::vector<std::shared_ptr<Session>> sessions_;
   std::map<std::string, SrtpKey> srtp_keys_;  ///< by mount, as told in DESCRIBE
   std::size_t turn_ = 0;
-  std::int64_t began_ns_, heard_ns_;
+  bool reading_ = false, writing_ = false, busy_ = false, closed_ = false, close_when_sent_ = false,
+       pumping_ = false;
+  std::int64_t began_ns_, heard_ns_, progress_ns_;
 };
 
 }  // namespace camring::rtspserve

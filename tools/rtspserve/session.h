@@ -21,30 +21,28 @@ struct Session {
   enum class Kind { tcp, udp, multicast };
 
   Session(std::string name, Mount& of, Kind how, const BlockStore& store, std::chrono::nanoseconds max_lag)
-      : mount(of), kind(how), cursor(store, max_lag), id(std::move(name)) {}
-
-  // What each access unit of a stream over TCP needs, close together.
-  Mount& mount;
-  Connection* connection = nullptr;  ///< that set it up; ends with it
-  Kind kind;
-  bool playing = false;
-  std::uint8_t channel = 0;  ///< TCP: of RTP; RTCP has the next
-  std::unique_ptr<SrtpSender> srtp;
-  StreamCursor cursor;  ///< TCP
-  std::uint64_t packets = 0, octets = 0, bytes = 0, refused = 0;
+      : id(std::move(name)), mount(of), kind(how), cursor(store, max_lag) {}
 
   std::string id;
+  Mount& mount;
+  Kind kind;
   std::string peer;  ///< numeric address, for /state and limits
   std::string user;
+  Connection* connection = nullptr;  ///< that set it up; ends with it
+  bool playing = false;
   std::int64_t alive_ns = 0;       ///< when the client was last heard of
   std::int64_t report_due_ns = 0;  ///< next sender report
   std::int64_t began_ns = 0;
 
+  StreamCursor cursor;         ///< TCP
+  std::uint8_t channel = 0;    ///< TCP: of RTP; RTCP has the next
   UdpAddress rtp_to, rtcp_to;  ///< UDP
   UdpAddress from;             ///< UDP: where the client reached us; none for a group
   std::uint64_t at_block = 0;  ///< UDP, while it catches up: place in the store
   std::size_t at_run = 0;
+  std::unique_ptr<SrtpSender> srtp;
 
+  std::uint64_t packets = 0, octets = 0, bytes = 0, refused = 0;
   std::optional<rtp::ReceptionReport> reception;
   std::optional<double> round_trip_s;
 
