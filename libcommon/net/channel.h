@@ -51,4 +51,17 @@ class Channel {
   std::vector<Subscriber*> subscribers_;
 };
 
+/// A stream whose chunks are chosen for one client, one after the other: what it gets next is asked for when
+/// it can take it. All calls from the event loop's thread.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  /// What goes next; empty: nothing now, the subscriber is woken when there is.
+  [[nodiscard]] virtual ChunkPtr next(std::int64_t now_ns) = 0;
+  /// Nothing more will ever come: the connection is closed in an orderly way.
+  [[nodiscard]] virtual bool ended() const noexcept = 0;
+  virtual void attach(Subscriber* subscriber) = 0;  ///< the client is ready
+  virtual void detach() noexcept = 0;               ///< it is gone
+};
+
 }  // namespace camring::net

@@ -111,8 +111,11 @@ class Session final : public Connection,
                         self->head_.shrink_to_fit();
                         if (error || self->closed_) return self->close();
                         if (self->head_only_) return self->finish();
-                        self->cursor_->reply().channel->add(self.get());
                         self->subscribed_ = true;
+                        if (const auto& source = self->cursor_->reply().source)
+                          source->attach(self.get());
+                        else
+                          self->cursor_->reply().channel->add(self.get());
                         self->progress_ns_ = monotonic_ns();
                         self->watch_for_end();
                         self->wake();
@@ -121,7 +124,7 @@ class Session final : public Connection,
 
   // The channel has something newer, or the socket has room again.
   void wake() override {
-    if (closed_ || waiting_ || writing_) return;
+    if (closed_ || waiting_ || writing_ || ending_) return;
     if constexpr (kPlain) {
       write_plain();
     } else {
@@ -210,9 +213,9 @@ class Session final : public Connection,
   void preflight() {
     Response response;
     response.status = 204;
-    response.headers = {{"Allow", "GET, HEAD, OPTIONS"},
-                        {"Access-Control-Allow-Methods", "GET, HEAD"},
-                        {"Access-Control-Allow-Headers", "Authorization"},
+    response.headers = {{"Allow", server_.options.methods + ", OPTIONS"},
+                        {"Access-Control-Allow-Methods", server_.options.methods},
+                        {"Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID"},
                         {"Access-Control-Max-Age", "600"}};
     send(std::move(response));
   }
@@ -347,7 +350,7 @@ class Session final : public Connection,
     for (;;) {
       if (!cursor_->sending()) {
         if (backed_up()) return wait_writable();
-        if (!cursor_->begin(monotonic_ns())) return;
+        if (!cursor_->begin(monotonic_ns())) return end_if_over();
       }
       const auto parts = cursor_->remaining();
       msghdr message{};
@@ -363,6 +366,14 @@ class Session final : public Connection,
     }
   }
 
+  // After the last chunk of a stream that ends by itself; what is still in the kernel goes out.
+  void end_if_over() {
+    const auto& source = cursor_->reply().source;
+    if (source == nullptr || !source->ended() || ending_) return;
+    ending_ = true;
+    finish();
+  }
+
   void wait_writable() {
     waiting_ = true;
     lowest().socket().async_wait(asio::socket_base::wait_write,
@@ -376,7 +387,7 @@ class Session final : public Connection,
   void write_secure() {
     if (!cursor_->sending()) {
       if (backed_up()) return wait_writable();
-      if (!cursor_->begin(monotonic_ns())) return;
+      if (!cursor_->begin(monotonic_ns())) return end_if_over();
     }
     const auto parts = cursor_->remaining();
     std::array<asio::const_buffer, 3> buffers{};
@@ -392,7 +403,12 @@ class Session final : public Connection,
   }
 
   void leave_stream() noexcept {
-    if (std::exchange(subscribed_, false)) cursor_->reply().channel->remove(this);
+    if (std::exchange(subscribed_, false)) {
+      if (const auto& source = cursor_->reply().source)
+        source->detach();
+      else
+        cursor_->reply().channel->remove(this);
+    }
     if (cursor_) cursor_->end();
     if (!writing_) cursor_.reset();  // a write that is under way still points into the chunk
   }
@@ -402,7 +418,7 @@ class Session final : public Connection,
   std::string address_;
   bool refuse_;
   bool closed_ = false, answered_ = false, keep_alive_ = true, head_only_ = false;
-  bool subscribed_ = false, waiting_ = false, writing_ = false;
+  bool subscribed_ = false, waiting_ = false, writing_ = false, ending_ = false;
   std::uint64_t requests_ = 0;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;

@@ -13,6 +13,12 @@ void Cursor::end() noexcept {
 }
 
 bool Cursor::begin(std::int64_t now_ns) {
+  if (reply_.source) {
+    current_ = reply_.source->next(now_ns);
+    offset_ = 0;
+    if (current_) last_sequence_ = 1;  // not fresh any more
+    return current_ != nullptr;
+  }
   const ChunkPtr& latest = reply_.channel->latest();
   if (!latest || latest->sequence == last_sequence_) return false;
   const std::int64_t interval = reply_.min_interval.count();

@@ -28,6 +28,7 @@ struct ServerOptions {
   std::uint32_t max_header_bytes = 8192;
   std::uint64_t max_body_bytes = 65536;
   std::vector<std::string> cors_origins;  ///< "*" or exact origins
+  std::string methods = "GET, HEAD";      ///< what the tool serves, for OPTIONS
 };
 
 /// How one client's stream went; counted by the event loop, read by the tool's callbacks.
@@ -49,6 +50,7 @@ struct StreamReply {
   std::string content_type;
   std::vector<Header> headers;
   std::shared_ptr<Channel> channel;
+  std::shared_ptr<ChunkSource> source;       ///< instead of a channel
   std::chrono::nanoseconds min_interval{0};  ///< at most one chunk so often (by capture time)
   std::chrono::nanoseconds first_max_age{
       0};  ///< how long a client's first chunk may have waited, where that exceeds max_lag

@@ -76,10 +76,11 @@ class Camera:
         assert result == 0, lib.camring_error()
         self.start_ns = time.monotonic_ns()
 
-    def publish(self, payload, number, flags=KEYFRAME):
+    def publish(self, payload, number, flags=KEYFRAME, metadata=b""):
         capture = self.start_ns + number * 1_000_000_000 // self.fps
         info = CFrame(struct_bytes=ctypes.sizeof(CFrame), flags=flags, capture_ns=capture, source_number=number,
-                      source_capture_ns=capture - 5)
+                      source_capture_ns=capture - 5, metadata=ctypes.cast(metadata, ctypes.c_void_p) if metadata else None,
+                      metadata_bytes=len(metadata))
         result = self.lib.camring_writer_publish(self.handle, bytes(payload), len(payload), ctypes.byref(info))
         assert result == 0, self.lib.camring_error()
         return capture

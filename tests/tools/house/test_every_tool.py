@@ -27,7 +27,7 @@ class EveryTool(ToolTest):
     def test_a_bad_ring_name_is_64(self):
         arguments = {"camcap": ["test:", "../x"], "shmpub": ["a/b", "--out", "c:raw"], "mjpegserve": [".."],
                      "shmstat": ["a/b"], "shmcat": ["a/../b"],
-                     "framecheck": ["a/b"], "syncmon": ["a/b", "c"], "rtspserve": ["a/b"]}
+                     "framecheck": ["a/b"], "syncmon": ["a/b", "c"], "rtspserve": ["a/b"], "sseserve": ["--camera", "cam0,raw=a/b"]}
         for tool in TOOLS:
             with self.subTest(tool=tool):
                 self.assert_fails(64, "not a ring name", tool, *arguments[tool])

@@ -40,7 +40,7 @@ class Channel:
             if self.lib.camring_reader_valid(self.reader.handle, ctypes.byref(frame)) != 1 or not self.keep(frame.source_number):
                 continue
             with self.ready:
-                self.waiting.append((frame.source_number, frame.source_capture_ns, frame.publish_ns, payload))
+                self.waiting.append((frame.source_number, frame.source_capture_ns, frame.publish_ns, frame.flags, payload))
                 self.ready.notify()
 
     def write(self):
@@ -49,11 +49,11 @@ class Channel:
                 if not self.waiting:
                     self.ready.wait(0.05)
                     continue
-                number, captured, published, payload = self.waiting.pop(0)
+                number, captured, published, flags, payload = self.waiting.pop(0)
             delay = self.delay_s + self.grow * (time.monotonic() - self.began)
             time.sleep(max(0.0, published * 1e-9 + delay - time.monotonic()))
             now = time.monotonic_ns()
-            info = rings.CFrame(struct_bytes=ctypes.sizeof(rings.CFrame), flags=rings.KEYFRAME,
+            info = rings.CFrame(struct_bytes=ctypes.sizeof(rings.CFrame), flags=flags,
                                 capture_ns=now if self.restamp else captured, source_number=number,
                                 source_capture_ns=now if self.restamp else captured)
             assert self.lib.camring_writer_publish(self.handle, payload, len(payload), ctypes.byref(info)) == 0

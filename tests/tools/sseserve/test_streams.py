@@ -1,0 +1,143 @@
+"""sseserve's streams: what is in them, that it plays, and what happens when writers die and viewers come back."""
+import json
+import signal
+import statistics
+import subprocess
+import time
+
+from camring_test import main, wait_for
+from sse import SseTest
+
+
+def boxes(data):
+    """[(type, payload)] of an ISO base media file's top level."""
+    at, found = 0, []
+    while at < len(data):
+        size = int.from_bytes(data[at:at + 4], "big")
+        assert 8 <= size <= len(data) - at, (size, at)
+        found.append((data[at + 4:at + 8].decode(), data[at + 8:at + size]))
+        at += size
+    return found
+
+
+def probe(data):
+    """ffprobe's view: frames decoded, and their times in seconds."""
+    out = subprocess.run(["ffprobe", "-v", "error", "-f", "mp4", "-show_entries", "frame=pts_time,pict_type", "-of", "json", "-"],
+                         input=data, capture_output=True, check=True)
+    assert out.stderr == b"", out.stderr
+    return json.loads(out.stdout)["frames"]
+
+
+class Streams(SseTest):
+    def test_a_viewer_gets_everything_that_a_player_needs_from_a_keyframe_on(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw")
+        self.assertEqual(stream.headers["content-type"], "text/event-stream")
+        self.assertEqual(stream.headers["cache-control"], "no-store")
+        stream.wait("fragment", 45)
+        hello, init = stream.events[:2]
+        self.assertEqual((hello.name, hello.json["channel"], hello.json["channels"]), ("hello", "raw", {"raw": ["default"]}))
+        self.assertAlmostEqual(hello.json["now"], time.time() * 1000, delta=60_000)
+        self.assertEqual((init.name, init.json["width"], init.json["height"]), ("init", 320, 240))
+        self.assertRegex(init.json["mime"], r'^video/mp4; codecs="avc1\.[0-9a-f]{6}"$')
+        self.assertEqual([name for name, _ in boxes(init.bytes)], ["ftyp", "moov"])
+        fragments = stream.of("fragment")[:45]
+        self.assertTrue(fragments[0].json["key"])
+        for before, after in zip(fragments, fragments[1:]):
+            self.assertEqual(after.json["seq"], before.json["seq"] + 1)
+            self.assertEqual(after.json["number"], before.json["number"] + 1)
+            self.assertAlmostEqual(after.json["time"] - before.json["time"], 1 / 30, delta=0.02)
+        for fragment in fragments:
+            names = [name for name, _ in boxes(fragment.bytes)]
+            self.assertEqual(names[-2:], ["moof", "mdat"])
+        frames = probe(init.bytes + b"".join(fragment.bytes for fragment in fragments))
+        self.assertEqual(len(frames), 45)
+        for frame, fragment in zip(frames, fragments):
+            self.assertAlmostEqual(float(frame["pts_time"]), fragment.json["time"], delta=0.001)
+        # From capture to the client, on one clock.
+        offset = time.time() - time.monotonic()
+        ages = [(fragment.at + offset) * 1000 - fragment.json["capture"] for fragment in fragments[35:]]
+        self.assertLess(statistics.median(ages), 150)
+
+    def test_plain_fragments_are_a_file_that_ffmpeg_plays(self):
+        self.camera("cam0.high:hevc,500k")
+        self.serve("--camera", "cam0,raw=cam0.high")
+        self.ready()
+        out = subprocess.run(["ffmpeg", "-v", "error", "-i", f"http://{self.host}:{self.port}/streams/fmp4/cam0/raw",
+                              "-frames:v", "40", "-f", "framemd5", "-"], capture_output=True, timeout=60)
+        self.assertEqual((out.returncode, out.stderr), (0, b""))
+        self.assertEqual(len([line for line in out.stdout.splitlines() if not line.startswith(b"#")]), 40)
+
+    def test_several_frames_in_a_fragment(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high", "--fragment", "100ms")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw")
+        stream.wait("fragment", 12)
+        init, fragments = stream.of("init")[0], stream.of("fragment")[:12]
+        frames = probe(init.bytes + b"".join(fragment.bytes for fragment in fragments))
+        self.assertGreaterEqual(len(frames), 24)
+        self.assertLessEqual(len(frames), 48)
+
+    def test_jpeg_over_the_same_channel(self):
+        self.camera("cam0.mjpeg:mjpeg,q70", "cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw.high=cam0.high,raw.still=cam0.mjpeg")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw?format=jpeg")
+        picture = stream.wait("jpeg", 5)
+        self.assertEqual((picture.bytes[:2], picture.json["quality"]), (b"\xff\xd8", "still"))
+        self.assertEqual(stream.of("init", "fragment"), [])
+        self.problem(406, "/streams/sse/cam0/raw?quality=still")
+        self.problem(406, "/streams/sse/cam0/raw?codecs=hvc1")
+        self.problem(406, "/streams/sse/cam0/raw?format=jpeg&quality=high")
+
+    def test_who_comes_back_goes_on_behind_the_last_fragment(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high")
+        self.ready()
+        first = self.stream("/streams/sse/cam0/raw")
+        last = first.wait("fragment", 20)
+        first.close()
+        self.assertEqual(first.retry, 1000)
+        last = first.of("fragment")[-1]
+        time.sleep(1.5)  # longer than --max-lag: what was missed comes all the same
+        again = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": last.last_id})
+        fragment = again.wait("fragment", 20)
+        self.assertTrue(again.events[0].json["resumed"])
+        self.assertEqual(again.of("fragment")[0].json["seq"], last.json["seq"] + 1)
+        self.assertEqual(again.of("gap"), [])
+        metrics = self.request("/metrics")[2].decode()
+        age = {key: float(value) for key, value in (line.rsplit(" ", 1) for line in metrics.splitlines() if "frame_age_seconds_" in line)}
+        total = next(value for key, value in age.items() if key.startswith("camring_frame_age_seconds_sum"))
+        count = next(value for key, value in age.items() if key.startswith("camring_frame_age_seconds_count"))
+        self.assertLess(total / count, 3)
+        self.assertEqual(fragment.json["seq"], last.json["seq"] + 20)
+        for strange in ("", "x", last.last_id.rsplit("-", 1)[0] + "-99999999", "cam0.high-1-5", last.last_id + "0" * 30):
+            other = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": strange})
+            self.assertTrue(other.wait("fragment").json["key"], strange)
+
+    def test_the_writers_death_and_return(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high", "--stale-after", "500ms")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw")
+        stream.wait("fragment", 10)
+        self.publisher.stop(signal.SIGKILL)
+        wait_for("not ready", lambda: self.request("/readyz")[0] == 503)
+        status, headers, _ = self.problem(503, "/streams/sse/cam0/raw")
+        self.assertIn("Retry-After", headers)
+        self.assertEqual(self.request("/streams/sse/health")[0], 503)
+        start = len(stream.events)
+        self.start("shmpub", "cam0", "--out", "cam0.high:h264,500k")
+        fragment = stream.wait("fragment", 5, start=start)
+        later = stream.of("init", "fragment", start=start)
+        self.assertEqual(later[0].name, "init")
+        self.assertTrue(later[1].json["key"])
+        self.assertGreater(fragment.json["time"], stream.of("fragment")[0].json["time"])
+        self.assertFalse(stream.ended)
+
+
+if __name__ == "__main__":
+    main()

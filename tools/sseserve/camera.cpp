@@ -1,0 +1,228 @@
+#include "camera.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+
+namespace camring::sseserve {
+namespace {
+
+constexpr std::int64_t kLongestHold = 3'000'000'000;
+constexpr std::int64_t kSlew = 10'000'000;          // of the hold, a tick: no jump that anybody sees
+constexpr std::int64_t kForgotten = 3'000'000'000;  // without a pair, what was known holds no more
+constexpr std::int64_t kBack = 1'000'000'000;       // fresh for so long, and viewers are moved back
+constexpr std::int64_t kTellEvery = 1'000'000'000;
+constexpr std::int64_t kTokenNotice = 30'000'000'000;
+constexpr std::size_t kEnoughPairs = 5;
+
+double ms(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-4) * 1e-2; }
+
+sync::OffsetRules rules(const Options& options) {
+  sync::OffsetRules all;
+  all.tolerance_ns = options.tolerance.count();
+  all.max_violations = options.max_violations;
+  return all;
+}
+
+}  // namespace
+
+Camera::Camera(const CameraSpec& spec, const Options& options, net::Server& server, app::Metrics& metrics)
+    : name_(spec.name),
+      options_(options),
+      server_(server),
+      skipped_total_(metrics.counter("client_frames_skipped_total",
+                                     "Fragments that slow viewers did not get.", {{"camera", name_}})),
+      switches_total_(metrics.counter(
+          "switches_total", "Times that viewers went to another channel or quality, asked or moved.",
+          {{"camera", name_}})),
+      violations_total_(metrics.counter("sync_violations_total", "Pairs outside the tolerance after holding.",
+                                        {{"camera", name_}})),
+      hold_gauge_(
+          metrics.gauge("sync_hold_seconds", "By which the raw channel is held back.", {{"camera", name_}})),
+      raw_(rules(options)),
+      left_(rules(options)) {
+  for (const Channel channel : {Channel::raw, Channel::annotated}) {
+    for (const QualitySpec& quality : spec.channels[static_cast<std::size_t>(channel)]) {
+      auto& list = tracks_[static_cast<std::size_t>(channel)];
+      list.push_back(std::make_unique<Track>(name_, channel, quality,
+                                             TrackOptions{options.fragment_time, options.stale_after}, server,
+                                             metrics));
+      if (list.size() == 1) list.back()->on_unit = [this, channel](const Unit& unit) { seen(channel, unit); };
+    }
+  }
+}
+
+void Camera::stop() noexcept {
+  for (const auto& list : tracks_) {
+    for (const auto& track : list) track->stop();
+  }
+}
+
+bool Camera::alive() const noexcept {
+  return std::all_of(tracks_.begin(), tracks_.end(), [](const auto& list) {
+    return std::all_of(list.begin(), list.end(), [](const auto& track) { return track->alive(); });
+  });
+}
+
+Track* Camera::find(Channel channel, std::string_view quality, std::string_view format) const noexcept {
+  for (const auto& track : tracks(channel)) {
+    const TrackState state = track->state();
+    const bool jpeg = state.format.codec == Codec::mjpeg;
+    if (!quality.empty() ? track->quality() == quality : jpeg == (format == "jpeg")) return track.get();
+  }
+  return quality.empty() && !tracks(channel).empty() ? tracks(channel).front().get() : nullptr;
+}
+
+std::shared_ptr<Session> Camera::open(SessionOrder order, Track& track) {
+  auto session = std::make_shared<Session>(std::move(order), track,
+                                           [this](Channel channel) { return hold_of(channel); });
+  session->on_switch = [this] { switches_total_.add(); };
+  session->on_skip = [this](std::uint64_t count) { skipped_total_.add(count); };
+  const Channel other = track.channel() == Channel::raw ? Channel::annotated : Channel::raw;
+  if (session->order().dual && !tracks(other).empty()) {
+    session->keeps_awake = find(other, {}, session->order().format);
+    (*session->keeps_awake)->add(session.get());
+  }
+  std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
+  sessions_.push_back(session);
+  return session;
+}
+
+std::shared_ptr<Session> Camera::session(std::string_view id) const {
+  for (const auto& one : sessions_) {
+    if (auto session = one.lock(); session && !session->gone() && session->order().id == id) return session;
+  }
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<Session>> Camera::sessions() const {
+  std::vector<std::shared_ptr<Session>> all;
+  for (const auto& one : sessions_) {
+    if (auto session = one.lock(); session && !session->gone()) all.push_back(std::move(session));
+  }
+  return all;
+}
+
+std::int64_t Camera::hold_of(Channel channel) const noexcept {
+  return channel == Channel::raw ? hold_ns_ : 0;
+}
+
+void Camera::seen(Channel channel, const Unit& unit) {
+  if (tracks_[1].empty() || tracks_[0].empty()) return;
+  const auto side = channel == Channel::raw ? sync::Side::a : sync::Side::b;
+  pairer_.add(side, {unit.source_number, unit.source_capture_ns, unit.available_ns, 0, false});
+  if (pairer_.take_break()) raw_.clear(), left_.clear();
+  while (const auto pair = pairer_.take()) {
+    const std::uint64_t before = left_.violations();
+    raw_.add(pair->offset_ns, pair->at_ns);
+    left_.add(pair->offset_ns - hold_ns_, pair->at_ns);
+    violations_total_.add(left_.violations() - before);
+    last_pair_ns_ = pair->at_ns;
+    ++pairs_;
+  }
+  // What is held back becomes due without anything new arriving.
+  if (channel == Channel::raw && hold_ns_ > 0) {
+    server_.after(std::chrono::nanoseconds(hold_ns_), [this, alive = std::weak_ptr(alive_)] {
+      if (alive.expired()) return;
+      for (const auto& track : tracks(Channel::raw)) track->wake_viewers();
+    });
+  }
+}
+
+SyncState Camera::sync() const {
+  SyncState state;
+  state.hold_ns = hold_ns_;
+  state.pairs = pairs_;
+  state.violations = left_.violations();
+  state.degraded = left_.degraded();
+  state.known = raw_.pairs() >= kEnoughPairs && monotonic_ns() - last_pair_ns_ < kForgotten;
+  if (!state.known) return state;
+  const sync::Estimate estimate = raw_.estimate(), left = left_.estimate();
+  state.offset_ns = estimate.p50_ns;
+  state.p95_ns = estimate.p95_ns;
+  state.jitter_ns = estimate.jitter_ns;
+  state.drift_ppm = estimate.drift_ppm;
+  state.within = std::abs(left.recent_ns) <= options_.tolerance.count();
+  return state;
+}
+
+// The hold follows what is measured, a little at a time.
+void Camera::steer(std::int64_t now_ns) {
+  std::int64_t target = 0;
+  if (options_.sync_mode != SyncMode::none && raw_.pairs() >= kEnoughPairs &&
+      now_ns - last_pair_ns_ < kForgotten) {
+    const sync::Estimate estimate = raw_.estimate();
+    target = std::clamp<std::int64_t>(estimate.recent_ns, 0, kLongestHold);
+    // Another program's measurement, by the ring's own writer: what it says is more, where it sees more.
+    if (!tracks_[0].empty()) target = std::max(target, tracks_[0].front()->state().correction_ns);
+    if (options_.sync_mode == SyncMode::best) target = std::min(target, options_.tolerance.count());
+  }
+  hold_ns_ += std::clamp(target - hold_ns_, -kSlew, kSlew);
+  hold_gauge_.set(static_cast<double>(hold_ns_) * 1e-9);
+}
+
+bool Camera::stale(const Track& track, std::int64_t now_ns) const {
+  const auto& history = track.history();
+  const TrackState state = track.state();
+  if (!state.coming) return true;
+  return !history.empty() && now_ns - history.back()->available_ns > options_.stale_after.count();
+}
+
+void Camera::mind(Session& session, std::int64_t now_ns) {
+  if (session.order().claims && session.order().claims->expiry_ns) {
+    const std::int64_t left = *session.order().claims->expiry_ns - realtime_ns();
+    if (left <= 0) return session.end("token expired");
+    if (left < kTokenNotice && !std::exchange(session.expiry_told, true)) {
+      session.tell("token", nlohmann::json{{"expires_in_ms", ms(left)}}.dump());
+      session.look();
+    }
+  }
+  if (now_ns - session.last_sent_ns() > options_.heartbeat.count()) session.comment();
+  if (!session.order().dual || !session.keeps_awake) return;
+  Track& here = session.track();
+  Track& there = **session.keeps_awake;
+  const auto& claims = session.order().claims;
+  if (claims && !net::allows(*claims, name_, to_string(there.channel()))) return;
+  if (here.channel() == Channel::annotated && stale(here, now_ns) && !stale(there, now_ns) &&
+      !there.history().empty()) {
+    const std::string reason = here.state().reason;
+    session.move_to(there, "stale", reason.empty() ? "no frame for some time" : reason);
+    session.moved_for_staleness = true;
+    session.fresh_since_ns = 0;
+  } else if (here.channel() == Channel::raw && session.moved_for_staleness) {
+    if (stale(there, now_ns) || there.history().empty()) {
+      session.fresh_since_ns = 0;
+    } else if (session.fresh_since_ns == 0) {
+      session.fresh_since_ns = now_ns;
+    } else if (now_ns - session.fresh_since_ns > kBack) {
+      session.moved_for_staleness = false;
+      session.move_to(there, "fresh again", "");
+    }
+  }
+}
+
+void Camera::tick(std::int64_t now_ns) {
+  steer(now_ns);
+  const bool tell = now_ns - told_ns_ >= kTellEvery;
+  if (tell) told_ns_ = now_ns;
+  const SyncState state = tell ? sync() : SyncState{};
+  for (const auto& session : sessions()) {
+    mind(*session, now_ns);
+    if (!tell || !session->order().dual || session->order().plain) continue;
+    session->tell("sync", nlohmann::ordered_json{{"offset_ms", ms(state.offset_ns)},
+                                                 {"hold_ms", ms(state.hold_ns)},
+                                                 {"within", state.within},
+                                                 {"violations", state.violations},
+                                                 {"degraded", state.degraded}}
+                              .dump());
+    session->look();
+  }
+}
+
+void Camera::end_all(std::string_view reason) {
+  for (const auto& session : sessions()) session->end(reason);
+}
+
+}  // namespace camring::sseserve

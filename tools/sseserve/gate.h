@@ -1,0 +1,36 @@
+// Who may watch what: tokens out of requests, checked and turned into claims.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/http.h"
+#include "net/jwt.h"
+#include "options.h"
+
+namespace camring::sseserve {
+
+/// Event loop's thread.
+class Gate {
+ public:
+  /// @throws Error as net::KeySet::load does.
+  explicit Gate(const Options& options);
+  void reload();  ///< reads the key file again; @throws Error, and what was in force stays so
+
+  struct Verdict {
+    std::optional<net::Claims> claims;     ///< absent without tokens
+    std::optional<net::Response> refusal;  ///< why not
+  };
+  /// Whether the request may have this channel of this camera; an empty channel: any of them.
+  [[nodiscard]] Verdict admit(const net::Request& request, const std::string& camera,
+                              std::string_view channel) const;
+  /// The token alone; for renewals. @param camera  for what it must still be good
+  [[nodiscard]] bool open() const noexcept { return !keys_; }
+
+ private:
+  const Options& options_;
+  std::unique_ptr<const net::KeySet> keys_;
+};
+
+}  // namespace camring::sseserve

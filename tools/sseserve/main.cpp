@@ -1,0 +1,3 @@
+#include "sseserve.h"
+
+int main(int argc, char** argv) { return camring::app::run<camring::sseserve::Sseserve>(argc, argv); }

@@ -1,0 +1,524 @@
+#include "routes.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "openapi.h"
+#include "page.h"
+
+namespace camring::sseserve {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::int64_t kReservedNs = 30'000'000'000;
+constexpr std::size_t kMaxReserved = 1000;
+constexpr std::string_view kStreams = "/streams/sse/";
+constexpr std::string_view kPlain = "/streams/fmp4/";
+constexpr std::size_t kMaxId = 64;
+
+double ms(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-3) * 1e-3; }
+
+net::Response json(const ordered_json& value, int status = 200) {
+  net::Response response =
+      net::json_response(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  response.status = status;
+  return response;
+}
+
+// 128 bits: nobody guesses another viewer's.
+std::string new_id() {
+  std::array<unsigned char, 16> bytes{};
+  if (::getentropy(bytes.data(), bytes.size()) != 0) return {};
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+/// A body's members, texts alone. Empty: it is no JSON object, or one of them is no text.
+std::optional<std::map<std::string, std::string>> texts_of(const std::string& body) {
+  const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, false);
+  if (!parsed.is_object()) return std::nullopt;
+  std::map<std::string, std::string> all;
+  for (const auto& [name, value] : parsed.items()) {
+    if (value.is_null()) continue;
+    if (!value.is_string()) return std::nullopt;
+    all[name] = value.get<std::string>();
+  }
+  return all;
+}
+
+net::Response no_body() {
+  return net::problem(
+      400,
+      "the body is no JSON object of texts, e.g. {\"new_channel\":\"annotated\",\"connection_id\":\"…\"}");
+}
+
+ordered_json quality_json(const Track& track) {
+  const TrackState state = track.state();
+  std::string codec = state.mime;
+  if (const auto at = codec.find("codecs=\""); at != std::string::npos)
+    codec = codec.substr(at + 8, codec.size() - at - 9);
+  ordered_json one{{"name", track.quality()},
+                   {"ring", track.ring()},
+                   {"codec", codec},
+                   {"mime", state.mime},
+                   {"width", state.format.size.width},
+                   {"height", state.format.size.height},
+                   {"fps", state.fps},
+                   {"ready", state.ready},
+                   {"reason", state.reason},
+                   {"writer", std::string(to_string(state.writer))},
+                   {"units", state.units},
+                   {"missed", state.missed},
+                   {"viewers", track.viewers()},
+                   {"age_ms", nullptr}};
+  if (state.capture_ns) one["age_ms"] = ms(monotonic_ns() - *state.capture_ns);
+  return one;
+}
+
+ordered_json sync_json(const SyncState& sync) {
+  return {{"known", sync.known},
+          {"offset_ms", ms(sync.offset_ns)},
+          {"offset_p95_ms", ms(sync.p95_ns)},
+          {"jitter_ms", ms(sync.jitter_ns)},
+          {"drift_ppm", sync.drift_ppm ? ordered_json(*sync.drift_ppm) : ordered_json(nullptr)},
+          {"hold_ms", ms(sync.hold_ns)},
+          {"within", sync.within},
+          {"pairs", sync.pairs},
+          {"violations", sync.violations},
+          {"degraded", sync.degraded}};
+}
+
+net::Response page() {
+  net::Response response;
+  response.content_type = "text/html; charset=utf-8";
+  response.headers = {
+      {"Content-Security-Policy",
+       "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; media-src blob:; "
+       "img-src 'self' blob: data:"}};
+  response.body = kPage;
+  return response;
+}
+
+}  // namespace
+
+Routes::Routes(const std::vector<std::unique_ptr<Camera>>& cameras, const Options& options, Gate& gate,
+               net::Server& server, app::Metrics& metrics)
+    : cameras_(cameras),
+      options_(options),
+      gate_(gate),
+      server_(server),
+      metrics_(metrics),
+      refused_(metrics.counter("connections_refused_total", "Connections turned away for a limit.")),
+      kicked_(metrics.counter("clients_kicked_total", "Streams closed for lack of progress.")),
+      bytes_(metrics.counter("bytes_sent_total", "Bytes of streams handed to the network.")),
+      delivered_(
+          metrics.counter("fragments_sent_total", "Fragments handed to the network, once for each viewer.")),
+      connections_(metrics.gauge("connections", "Connections now, streams and others.")),
+      age_(metrics.histogram("frame_age_seconds", "Age of a fragment, capture to delivery to the network.")) {
+}
+
+Camera* Routes::find(const std::string& name) const {
+  for (const auto& camera : cameras_) {
+    if (camera->name() == name) return camera.get();
+  }
+  return nullptr;
+}
+
+std::size_t Routes::streams() const {
+  std::size_t sum = 0;
+  for (const auto& camera : cameras_) sum += camera->sessions().size();
+  return sum;
+}
+
+std::size_t Routes::streams_of(const std::string& subject) const {
+  std::size_t sum = 0;
+  for (const auto& camera : cameras_) {
+    for (const auto& session : camera->sessions())
+      sum += session->order().claims && session->order().claims->subject == subject;
+  }
+  return sum;
+}
+
+void Routes::serve(const net::Request& request, const net::Reply& reply) {
+  if (request.method == "GET" || request.method == "HEAD") return get(request, reply);
+  if (request.method == "POST") return post(request, reply);
+  reply(
+      net::problem(405, "only GET, HEAD and POST are served here", {{"Allow", "GET, HEAD, POST, OPTIONS"}}));
+}
+
+void Routes::get(const net::Request& request, const net::Reply& reply) {
+  const std::string& path = request.target.path;
+  if (path == "/healthz") return reply(net::Response{200, "text/plain; charset=utf-8", {}, "ok\n", nullptr});
+  if (path == "/readyz") return reply(ready());
+  if (path == "/metrics") return reply(metrics());
+  if (path == "/") return reply(page());
+  if (path == "/openapi.json") return reply(net::json_response(kOpenApi));
+  if (path == "/streams/sse/health") return reply(health());
+  const auto general = [&](net::Response (Routes::*answer)() const) {
+    if (auto verdict = gate_.admit(request, {}, {}); verdict.refusal)
+      return reply(std::move(*verdict.refusal));
+    reply((this->*answer)());
+  };
+  if (path == "/state") return general(&Routes::state);
+  if (path == "/streams/sse/stats") return general(&Routes::stats);
+  if (path == "/streams/dual-channel/stats") return general(&Routes::dual_stats);
+
+  const bool plain = path.starts_with(kPlain);
+  if (!plain && !path.starts_with(kStreams))
+    return reply(net::problem(404, "nothing is here; /openapi.json says what there is"));
+  const std::string rest = path.substr(plain ? kPlain.size() : kStreams.size());
+  const auto slash = rest.find('/');
+  Camera* const camera = find(rest.substr(0, slash));
+  const std::string what = slash == std::string::npos ? "" : rest.substr(slash + 1);
+  if (camera == nullptr) return reply(net::problem(404, "no such camera is served here; /state lists them"));
+  if (!plain && what == "sync-stats") {
+    if (auto verdict = gate_.admit(request, camera->name(), {}); verdict.refusal)
+      return reply(std::move(*verdict.refusal));
+    return reply(sync_stats(*camera));
+  }
+  if (what != "raw" && what != "annotated" && (plain || what != "dual"))
+    return reply(net::problem(404, plain ? "a channel is raw or annotated"
+                                         : "of a camera there are raw, annotated, dual and sync-stats"));
+  open_stream(*camera, what, plain, request, reply);
+}
+
+void Routes::open_stream(Camera& camera, const std::string& what, bool plain, const net::Request& request,
+                         const net::Reply& reply) {
+  const auto parameter = [&](std::string_view name) { return request.target.get(name).value_or(""); };
+  SessionOrder order;
+  order.camera = camera.name();
+  order.dual = what == "dual";
+  order.plain = plain;
+  order.max_lag = options_.server.max_lag;
+  Channel channel = channel_from(what).value_or(Channel::raw);
+  std::string quality = parameter("quality");
+  if (order.dual) {
+    if (const std::string initial = parameter("initial_channel"); !initial.empty()) {
+      const auto named = channel_from(initial);
+      if (!named) return reply(net::problem(400, "initial_channel: raw or annotated"));
+      channel = *named;
+    }
+    quality = parameter(channel == Channel::raw ? "raw_quality" : "annotated_quality");
+  }
+  if (const std::string format = parameter("format"); !format.empty()) {
+    if (plain || (format != "fmp4" && format != "jpeg"))
+      return reply(net::problem(400, "format: fmp4 or jpeg, of events alone"));
+    order.format = format;
+  }
+  order.id = parameter("connection_id");
+  const auto reserved = reserved_.find(order.id);
+  if (!order.id.empty()) {
+    if (order.id.size() > kMaxId || camera.session(order.id))
+      return reply(net::problem(409, "this connection_id has its stream already"));
+    if (reserved == reserved_.end() || reserved->second.camera != camera.name() ||
+        reserved->second.until_ns < monotonic_ns())
+      return reply(
+          net::problem(404, "no such connection_id is reserved; POST …/subscribe makes one for 30 s"));
+    if (order.dual && parameter("initial_channel").empty()) channel = reserved->second.channel;
+    if (quality.empty() && channel == reserved->second.channel) quality = reserved->second.quality;
+  }
+  auto verdict = gate_.admit(request, camera.name(), to_string(channel));
+  if (verdict.refusal) return reply(std::move(*verdict.refusal));
+  order.claims = std::move(verdict.claims);
+
+  Track* const track = camera.find(channel, quality, order.format);
+  if (track == nullptr)
+    return reply(net::problem(404, "no such channel or quality of this camera; /state lists them"));
+  const TrackState state = track->state();
+  const bool jpeg = state.format.codec == Codec::mjpeg;
+  if (state.format.codec != Codec::none && jpeg != (order.format == "jpeg"))
+    return reply(net::problem(
+        406, jpeg ? "this quality is JPEG: ask with format=jpeg, or name another"
+                  : "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own"));
+  if (const std::string codecs = parameter("codecs"); !codecs.empty() && !jpeg && !state.mime.empty()) {
+    const bool hevc = state.format.codec == Codec::hevc;
+    if (codecs.find(hevc ? "hvc1" : "avc1") == std::string::npos)
+      return reply(net::problem(406, "this quality is " + std::string(to_string(state.format.codec)) +
+                                         ", which the client does not play"));
+  }
+  if (closing_ || streams() >= options_.max_connections) {
+    refused_.add();
+    return reply(net::problem(503,
+                              closing_ ? "the server is ending" : "as many streams as are allowed are open",
+                              {{"Retry-After", "5"}}));
+  }
+  if (order.claims && streams_of(order.claims->subject) >= options_.max_per_user) {
+    refused_.add();
+    return reply(net::problem(429, "this user has as many streams as are allowed", {{"Retry-After", "5"}}));
+  }
+  if (!state.coming)
+    return reply(net::problem(503, track->ring() + ": " + state.reason, {{"Retry-After", "2"}}));
+
+  if (order.id.empty()) order.id = new_id();
+  if (reserved != reserved_.end()) reserved_.erase(reserved);
+  order.resume_after = std::string(request.header("last-event-id"));
+  const bool resumed = !order.resume_after.empty() && order.resume_after.starts_with(track->run());
+
+  net::StreamReply stream;
+  stream.content_type = plain ? "video/mp4" : "text/event-stream";
+  if (request.method != "HEAD") {
+    auto session = camera.open(std::move(order), *track);
+    session->tell("hello", hello(camera, *session, resumed));
+    stream.source = session;
+    stream.events.sent = [this](std::size_t bytes) { bytes_.add(bytes); };
+    stream.events.delivered = [this](const net::Chunk& chunk, std::size_t) {
+      if (!chunk.counted) return;
+      delivered_.add();
+      age_.observe(static_cast<double>(monotonic_ns() - chunk.capture_ns) * 1e-9);
+    };
+  } else {
+    stream.channel = std::make_shared<net::Channel>();
+  }
+  reply(std::move(stream));
+}
+
+std::string Routes::hello(const Camera& camera, const Session& session, bool resumed) const {
+  ordered_json channels = ordered_json::object();
+  for (const Channel channel : {Channel::raw, Channel::annotated}) {
+    ordered_json names = ordered_json::array();
+    for (const auto& track : camera.tracks(channel)) names.push_back(track->quality());
+    if (!names.empty()) channels[to_string(channel)] = std::move(names);
+  }
+  const std::int64_t wall = realtime_ns();
+  ordered_json text{{"connection_id", session.order().id},
+                    {"camera", camera.name()},
+                    {"channels", std::move(channels)},
+                    {"channel", to_string(session.track().channel())},
+                    {"quality", session.track().quality()},
+                    {"format", session.order().format},
+                    {"resumed", resumed},
+                    {"now", ms(wall)},
+                    {"heartbeat_ms", ms(options_.heartbeat.count())},
+                    {"token_expires_ms", nullptr}};
+  if (session.order().claims && session.order().claims->expiry_ns)
+    text["token_expires_ms"] = ms(*session.order().claims->expiry_ns - wall);
+  return text.dump();
+}
+
+void Routes::post(const net::Request& request, const net::Reply& reply) {
+  const std::string& path = request.target.path;
+  const std::string rest = path.starts_with(kStreams) ? path.substr(kStreams.size()) : "";
+  const auto slash = rest.find('/');
+  const std::string what = slash == std::string::npos ? "" : rest.substr(slash + 1);
+  if (what != "subscribe" && what != "switch" && what != "token")
+    return reply(net::problem(404, "POST goes to /streams/sse/CAMERA/subscribe, switch or token"));
+  Camera* const camera = find(rest.substr(0, slash));
+  if (camera == nullptr) return reply(net::problem(404, "no such camera is served here; /state lists them"));
+  if (what == "subscribe") return reply(subscribe(*camera, request));
+  reply(what == "switch" ? switch_channel(*camera, request) : renew_token(*camera, request));
+}
+
+net::Response Routes::subscribe(Camera& camera, const net::Request& request) {
+  const auto body = request.body.empty() ? std::map<std::string, std::string>{} : texts_of(request.body);
+  if (!body) return no_body();
+  const auto text = [&](const char* name) {
+    const auto found = body->find(name);
+    return found == body->end() ? std::string() : found->second;
+  };
+  const std::string named = text("channel");
+  const auto channel = named.empty() ? Channel::raw : channel_from(named);
+  if (!channel) return net::problem(400, "channel: raw or annotated");
+  auto verdict = gate_.admit(request, camera.name(), to_string(*channel));
+  if (verdict.refusal) return std::move(*verdict.refusal);
+  Track* const track = camera.find(*channel, text("quality"), "fmp4");
+  if (track == nullptr)
+    return net::problem(404, "no such channel or quality of this camera; /state lists them");
+  const std::int64_t now = monotonic_ns();
+  std::erase_if(reserved_, [&](const auto& one) { return one.second.until_ns < now; });
+  if (reserved_.size() >= kMaxReserved)
+    return net::problem(503, "too many subscriptions wait for their stream", {{"Retry-After", "30"}});
+  track->want();
+  const std::string id = new_id();
+  reserved_[id] = {camera.name(), *channel, track->quality(), now + kReservedNs};
+  return json({{"connection_id", id},
+               {"camera", camera.name()},
+               {"channel", to_string(*channel)},
+               {"quality", track->quality()},
+               {"stream", "/streams/sse/" + camera.name() + "/dual?connection_id=" + id},
+               {"valid_ms", ms(kReservedNs)}},
+              201);
+}
+
+net::Response Routes::switch_channel(Camera& camera, const net::Request& request) {
+  const auto body = texts_of(request.body);
+  if (!body) return no_body();
+  const auto id = body->find("connection_id"), wanted = body->find("new_channel"),
+             quality = body->find("quality");
+  if (id == body->end() || (wanted == body->end() && quality == body->end()))
+    return net::problem(400, "connection_id and new_channel or quality are needed");
+  // Before the stream is looked for: who has no token learns nothing of others' streams.
+  if (auto verdict = gate_.admit(request, camera.name(), {}); verdict.refusal)
+    return std::move(*verdict.refusal);
+  const auto session = camera.session(id->second);
+  if (!session) return net::problem(404, "no such stream is open");
+  auto channel = session->track().channel();
+  if (wanted != body->end()) {
+    const auto named = channel_from(wanted->second);
+    if (!named) return net::problem(400, "new_channel: raw or annotated");
+    channel = *named;
+  }
+  auto verdict = gate_.admit(request, camera.name(), to_string(channel));
+  if (verdict.refusal) return std::move(*verdict.refusal);
+  if (session->order().claims && session->order().claims->subject != verdict.claims->subject)
+    return net::problem(403, "this is somebody else's stream");
+  if (!session->order().dual && channel != session->track().channel())
+    return net::problem(409, "this stream has one channel; open /dual to switch");
+  Track* const track =
+      camera.find(channel, quality == body->end() ? "" : quality->second, session->order().format);
+  if (track == nullptr)
+    return net::problem(404, "no such channel or quality of this camera; /state lists them");
+  const TrackState state = track->state();
+  if (!state.coming) return net::problem(503, track->ring() + ": " + state.reason, {{"Retry-After", "2"}});
+  session->moved_for_staleness = false;
+  if (track != &session->track()) session->move_to(*track, "asked", "");
+  return json({{"channel", to_string(channel)}, {"quality", track->quality()}});
+}
+
+net::Response Routes::renew_token(Camera& camera, const net::Request& request) {
+  const auto body = texts_of(request.body);
+  if (!body) return no_body();
+  const auto id = body->find("connection_id");
+  if (id == body->end()) return net::problem(400, "connection_id is needed");
+  auto verdict = gate_.admit(request, camera.name(), {});
+  if (verdict.refusal) return std::move(*verdict.refusal);
+  const auto session = camera.session(id->second);
+  if (!session) return net::problem(404, "no such stream is open");
+  if (!verdict.claims) return net::problem(409, "no tokens are needed here");
+  if (!net::allows(*verdict.claims, camera.name(), to_string(session->track().channel())))
+    return net::problem(403, "the token does not allow the channel at hand");
+  const std::int64_t expiry = verdict.claims->expiry_ns.value_or(INT64_MAX);
+  if (!session->renew(std::move(*verdict.claims))) return net::problem(403, "the token is somebody else's");
+  return json({{"expires_in_ms", ms(expiry - realtime_ns())}});
+}
+
+net::Response Routes::state() const {
+  ordered_json cameras = ordered_json::array();
+  for (const auto& camera : cameras_) {
+    ordered_json channels = ordered_json::array();
+    bool ready = false;
+    std::string reason;
+    for (const Channel channel : {Channel::raw, Channel::annotated}) {
+      ordered_json qualities = ordered_json::array();
+      for (const auto& track : camera->tracks(channel)) {
+        qualities.push_back(quality_json(*track));
+        const TrackState state = track->state();
+        ready = ready || state.ready;
+        if (reason.empty()) reason = state.reason;
+      }
+      if (!qualities.empty())
+        channels.push_back({{"name", to_string(channel)}, {"qualities", std::move(qualities)}});
+    }
+    cameras.push_back({{"name", camera->name()},
+                       {"ready", ready},
+                       {"reason", ready ? "" : reason},
+                       {"channels", std::move(channels)}});
+  }
+  return json({{"tool", "sseserve"},
+               {"version", CAMRING_VERSION},
+               {"streams", streams()},
+               {"max_streams", options_.max_connections},
+               {"cameras", std::move(cameras)}});
+}
+
+net::Response Routes::sync_stats(const Camera& camera) const {
+  ordered_json all{
+      {"camera", camera.name()}, {"mode", options_.sync}, {"tolerance_ms", ms(options_.tolerance.count())}};
+  all.update(sync_json(camera.sync()));
+  return json(all);
+}
+
+net::Response Routes::dual_stats() const {
+  ordered_json all = ordered_json::array();
+  for (const auto& camera : cameras_) {
+    if (camera->tracks(Channel::raw).empty() || camera->tracks(Channel::annotated).empty()) continue;
+    std::size_t viewers = 0;
+    std::uint64_t switches = 0;
+    for (const auto& session : camera->sessions()) {
+      viewers += session->order().dual;
+      switches += session->switches;
+    }
+    ordered_json one{{"camera", camera->name()}, {"viewers", viewers}, {"switches", switches}};
+    one.update(sync_json(camera->sync()));
+    all.push_back(std::move(one));
+  }
+  return json({{"mode", options_.sync},
+               {"tolerance_ms", ms(options_.tolerance.count())},
+               {"cameras", std::move(all)}});
+}
+
+net::Response Routes::stats() const {
+  ordered_json all = ordered_json::array();
+  const std::int64_t now = monotonic_ns();
+  for (const auto& camera : cameras_) {
+    for (const auto& session : camera->sessions()) {
+      // Connection ids are keys to streams: not shown.
+      all.push_back({{"camera", camera->name()},
+                     {"channel", to_string(session->track().channel())},
+                     {"quality", session->track().quality()},
+                     {"dual", session->order().dual},
+                     {"format", session->order().format},
+                     {"sent", session->sent()},
+                     {"skipped", session->skipped()},
+                     {"age_s", static_cast<double>(now - session->began_ns()) * 1e-9}});
+    }
+  }
+  const std::size_t count = all.size();
+  return json({{"streams", count},
+               {"max_streams", options_.max_connections},
+               {"refused", refused_.value() + server_.refused()},
+               {"kicked", server_.kicked()},
+               {"sessions", std::move(all)}});
+}
+
+net::Response Routes::health() const {
+  std::size_t ready = 0, tracks = 0;
+  for (const auto& camera : cameras_) {
+    for (const Channel channel : {Channel::raw, Channel::annotated}) {
+      for (const auto& track : camera->tracks(channel)) {
+        ++tracks;
+        ready += track->state().ready;
+      }
+    }
+  }
+  const bool full = streams() >= options_.max_connections;
+  const char* status = ready == 0 ? "down" : full || ready < tracks ? "degraded" : "ok";
+  net::Response response =
+      json({{"status", status}, {"rings", tracks}, {"ready", ready}, {"full", full}}, ready == 0 ? 503 : 200);
+  if (ready == 0) response.headers.emplace_back("Retry-After", "2");
+  return response;
+}
+
+net::Response Routes::ready() const {
+  std::string reasons;
+  for (const auto& camera : cameras_) {
+    for (const Channel channel : {Channel::raw, Channel::annotated}) {
+      for (const auto& track : camera->tracks(channel)) {
+        const TrackState state = track->state();
+        if (!state.ready) reasons += (reasons.empty() ? "" : "; ") + track->ring() + ": " + state.reason;
+      }
+    }
+  }
+  if (reasons.empty()) return {200, "text/plain; charset=utf-8", {}, "ready\n", nullptr};
+  return net::problem(503, reasons, {{"Retry-After", "2"}});
+}
+
+net::Response Routes::metrics() const {
+  connections_.set(static_cast<double>(server_.clients()));
+  kicked_.add(server_.kicked() - kicked_.value());
+  net::Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = metrics_.render();
+  return response;
+}
+
+}  // namespace camring::sseserve

@@ -1,0 +1,63 @@
+// What is served where.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/metrics.h"
+#include "camera.h"
+#include "gate.h"
+
+namespace camring::sseserve {
+
+/// Event loop's thread.
+class Routes {
+ public:
+  Routes(const std::vector<std::unique_ptr<Camera>>& cameras, const Options& options, Gate& gate,
+         net::Server& server, app::Metrics& metrics);
+  void serve(const net::Request& request, const net::Reply& reply);
+  /// The server is about to end: no new streams.
+  void close() noexcept { closing_ = true; }
+
+ private:
+  struct Reserved {
+    std::string camera;
+    Channel channel;
+    std::string quality;
+    std::int64_t until_ns;
+  };
+  [[nodiscard]] Camera* find(const std::string& name) const;
+  void get(const net::Request& request, const net::Reply& reply);
+  void post(const net::Request& request, const net::Reply& reply);
+  void open_stream(Camera& camera, const std::string& what, bool plain, const net::Request& request,
+                   const net::Reply& reply);
+  [[nodiscard]] net::Response subscribe(Camera& camera, const net::Request& request);
+  [[nodiscard]] net::Response switch_channel(Camera& camera, const net::Request& request);
+  [[nodiscard]] net::Response renew_token(Camera& camera, const net::Request& request);
+  [[nodiscard]] net::Response state() const;
+  [[nodiscard]] net::Response sync_stats(const Camera& camera) const;
+  [[nodiscard]] net::Response dual_stats() const;
+  [[nodiscard]] net::Response stats() const;
+  [[nodiscard]] net::Response health() const;
+  [[nodiscard]] net::Response ready() const;
+  [[nodiscard]] net::Response metrics() const;
+  [[nodiscard]] std::size_t streams() const;
+  [[nodiscard]] std::size_t streams_of(const std::string& subject) const;
+  [[nodiscard]] std::string hello(const Camera& camera, const Session& session, bool resumed) const;
+
+  const std::vector<std::unique_ptr<Camera>>& cameras_;
+  const Options& options_;
+  Gate& gate_;
+  net::Server& server_;
+  app::Metrics& metrics_;
+  app::Counter &refused_, &kicked_, &bytes_, &delivered_;
+  app::Gauge& connections_;
+  app::Histogram& age_;
+  std::map<std::string, Reserved> reserved_;  // by connection_id
+  bool closing_ = false;
+};
+
+}  // namespace camring::sseserve

@@ -1,0 +1,491 @@
+#include "track.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "av/jpeg.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/sse.h"
+#include "ring/control_client.h"
+#include "ring/ring_name.h"
+
+namespace camring::sseserve {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::ordered_json;
+
+constexpr std::int64_t kLookNs = 200'000'000;   // between looks at a silent writer
+constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
+constexpr int kAskMs = 20;
+constexpr std::int64_t kWantNs = 5'000'000'000;      // how long a question keeps an encoder going
+constexpr std::int64_t kHungNs = 5'000'000'000;      // a thread that did not go round for so long hangs
+constexpr std::int64_t kHistoryNs = 10'000'000'000;  // for clients that come back
+constexpr std::size_t kHistoryBytes = 32u << 20;
+constexpr int kMaxUnderWay = 64;  // the event loop stalls: what comes then is left out up to a keyframe
+constexpr std::size_t kMaxDetections = 64 * 1024;
+
+bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
+
+// Capture times on the media time line of both channels: the monotonic clock in units of 90 kHz.
+std::uint64_t media_time(std::int64_t ns) noexcept {
+  return static_cast<std::uint64_t>(static_cast<__int128>(std::max<std::int64_t>(ns, 0)) * 9 / 100'000);
+}
+
+double milliseconds(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-3) * 1e-3; }
+
+net::ChunkPtr chunk_of(std::vector<std::uint8_t> bytes, std::int64_t capture_ns = 0, bool counted = false) {
+  auto chunk = std::make_shared<net::Chunk>();
+  chunk->capture_ns = capture_ns;
+  chunk->counted = counted;
+  chunk->body = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
+  return chunk;
+}
+
+// @param ahead  events that go out in front of this one
+net::ChunkPtr event_chunk(const std::string& ahead, std::string_view name, const std::string& id,
+                          const std::string& json, std::span<const std::uint8_t> binary,
+                          std::int64_t capture_ns) {
+  net::SseEvent event;
+  event.name = name;
+  if (!id.empty()) event.id = id;
+  event.data = json;
+  event.binary = binary;
+  std::vector<std::uint8_t> bytes(ahead.begin(), ahead.end());
+  const auto size = net::sse_size(event);
+  if (!size) return nullptr;
+  bytes.resize(ahead.size() + *size);
+  if (!net::write_sse(event, std::span(bytes).subspan(ahead.size()))) return nullptr;
+  return chunk_of(std::move(bytes), capture_ns, name != "init");
+}
+
+std::string dump(const ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string reason_of(WriterState writer, const std::string& ring) {
+  switch (writer) {
+    case WriterState::absent:
+      return "there is no ring '" + ring + "' yet";
+    case WriterState::starting:
+      return "no frame has come yet";
+    case WriterState::live:
+      return "no frame for some time";
+    case WriterState::no_signal:
+      return "the source gives no signal";
+    case WriterState::stalled:
+      return "the writer is stopped or hangs";
+    case WriterState::ended:
+      return "the writer ended";
+    case WriterState::dead:
+      return "the writer died";
+  }
+  return "unknown";
+}
+
+app::Labels labels(const std::string& camera, Channel channel, const std::string& ring) {
+  return {{"camera", camera}, {"channel", to_string(channel)}, {"ring", ring}};
+}
+
+app::Labels with_reason(app::Labels all, const char* reason) {
+  all.emplace_back("reason", reason);
+  return all;
+}
+
+}  // namespace
+
+Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions options, net::Server& server,
+             app::Metrics& metrics)
+    : camera_(std::move(camera)),
+      channel_(channel),
+      spec_(std::move(spec)),
+      options_(options),
+      server_(server),
+      units_total_(metrics.counter("fragments_total", "Fragments and pictures made.",
+                                   labels(camera_, channel, spec_.ring))),
+      overwritten_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                         with_reason(labels(camera_, channel, spec_.ring), "overwritten"))),
+      missed_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                    with_reason(labels(camera_, channel, spec_.ring), "missed"))),
+      unfit_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                   with_reason(labels(camera_, channel, spec_.ring), "unfit"))),
+      late_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                  with_reason(labels(camera_, channel, spec_.ring), "busy"))),
+      viewers_gauge_(metrics.gauge("clients", "Viewers now.", labels(camera_, channel, spec_.ring))),
+      source_up_(
+          metrics.gauge("source_up", "1 while fresh frames come.", labels(camera_, channel, spec_.ring))) {
+  // Ids of an earlier run must not be taken for ours.
+  run_ = spec_.ring + "-" + std::to_string(realtime_ns() / 1'000'000) + "-";
+  state_.reason = reason_of(WriterState::starting, spec_.ring);
+  beat_ns_.store(monotonic_ns());
+  want();  // an encoder that works on demand shows at once whether it can
+  thread_ = std::thread([this] { run_thread(); });
+}
+
+Track::~Track() {
+  stop();
+  thread_.join();
+}
+
+TrackState Track::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void Track::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
+
+bool Track::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
+
+void Track::add(Viewer* viewer) {
+  viewers_.push_back(viewer);
+  watched_.fetch_add(1);
+  viewers_gauge_.set(static_cast<double>(viewers_.size()));
+}
+
+void Track::remove(Viewer* viewer) noexcept {
+  const auto found = std::find(viewers_.begin(), viewers_.end(), viewer);
+  if (found == viewers_.end()) return;
+  *found = viewers_.back();
+  viewers_.pop_back();
+  watched_.fetch_sub(1);
+  viewers_gauge_.set(static_cast<double>(viewers_.size()));
+}
+
+void Track::wake_viewers() {
+  // Looking may end a viewer and so shorten the list: backwards, by index.
+  for (std::size_t i = viewers_.size(); i-- > 0;) {
+    if (i < viewers_.size()) viewers_[i]->look();
+  }
+}
+
+// In the event loop.
+void Track::arrived(UnitPtr unit) {
+  history_bytes_ += unit->event->size() + unit->bytes->size();
+  history_.push_back(unit);
+  // Whole groups go, so that the first one kept can be shown.
+  const auto too_much = [&] {
+    return history_bytes_ > kHistoryBytes || unit->available_ns - history_.front()->available_ns > kHistoryNs;
+  };
+  while (too_much()) {
+    const auto second =
+        std::find_if(history_.begin() + 1, history_.end(), [](const UnitPtr& one) { return one->key; });
+    if (second == history_.end()) break;
+    for (auto one = history_.begin(); one != second; ++one)
+      history_bytes_ -= (*one)->event->size() + (*one)->bytes->size();
+    history_.erase(history_.begin(), second);
+  }
+  if (on_unit) on_unit(*unit);
+  wake_viewers();
+}
+
+void Track::hand_over(std::shared_ptr<Unit> unit) {
+  if (unit->event == nullptr) return;
+  if (under_way_.load() >= kMaxUnderWay) {
+    late_total_.add();
+    await_key_ = true;
+    return;
+  }
+  unit->sequence = sequence_++;
+  units_total_.add();
+  under_way_.fetch_add(1);
+  server_.post([this, alive = std::weak_ptr(alive_), unit = UnitPtr(std::move(unit))] {
+    if (alive.expired()) return;
+    under_way_.fetch_sub(1);
+    arrived(unit);
+  });
+}
+
+bool Track::renew_writer(std::span<const std::uint8_t> extradata, Size size) {
+  try {
+    writer_.emplace(format_.codec, size, extradata);
+  } catch (const Error& error) {
+    set_reason(error.reason(), WriterState::live, true);
+    return false;
+  }
+  auto init = std::make_shared<Init>();
+  const std::vector<std::uint8_t> bytes = writer_->init_segment();
+  const std::string json = dump({{"channel", to_string(channel_)},
+                                 {"quality", spec_.name},
+                                 {"mime", writer_->mime_type()},
+                                 {"width", size.width},
+                                 {"height", size.height}});
+  init->event = event_chunk({}, "init", {}, json, bytes, 0);
+  init->bytes = chunk_of(bytes);
+  init_ = std::move(init);
+  format_.size = size;
+  format_.extradata.assign(extradata.begin(), extradata.end());
+  const std::lock_guard lock(mutex_);
+  state_.mime = writer_->mime_type();
+  state_.format = format_;
+  return true;
+}
+
+void Track::take_video(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata) {
+  const bool key = info.keyframe();
+  if (key && inspector_) {
+    const av::AccessUnit seen = inspector_->inspect(frame_);
+    const auto size = inspector_->size();
+    if (seen.picture && size && !inspector_->extradata().empty()) {
+      if (!writer_ || *size != format_.size || inspector_->extradata() != format_.extradata) {
+        flush(wall_offset_ns);
+        if (!renew_writer(inspector_->extradata(), *size)) return;
+      }
+    }
+  }
+  if (!writer_) return unfit_total_.add();
+  if (await_key_ && !key) return late_total_.add();
+  await_key_ = false;
+  if (key) flush(wall_offset_ns);
+  const std::uint64_t time = std::max(media_time(info.source_capture_ns), last_decode_time_ + 1);
+  // Until the next one comes, it is taken to last as long as they do.
+  const std::int64_t nominal = format_.rate.num != 0 ? format_.rate.period().count() : 33'333'333;
+  const auto duration = static_cast<std::uint32_t>(media_time(period_ns_ > 0 ? period_ns_ : nominal));
+  if (!samples_.empty())
+    samples_.back().duration =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(time - samples_.back().decode_time, 900'000));
+  last_decode_time_ = time;
+  if (samples_.empty()) first_info_ = info;
+  if (!metadata.empty() && detections_.size() < kMaxDetections) {
+    ordered_json json{{"channel", to_string(channel_)},
+                      {"number", info.source_number},
+                      {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
+                      {"metadata", ordered_json::parse(metadata, nullptr, false)}};
+    if (!json["metadata"].is_discarded()) detections_ += "event: detections\ndata: " + dump(json) + "\n\n";
+  }
+  samples_.push_back({frame_, time, duration, key});
+  const std::uint64_t span = time - samples_.front().decode_time + duration;
+  if (span >= media_time(options_.fragment_time.count())) flush(wall_offset_ns);
+}
+
+void Track::flush(std::int64_t wall_offset_ns) {
+  if (samples_.empty() || !writer_) return samples_.clear();
+  std::vector<av::Fmp4Sample> samples;
+  std::uint64_t duration = 0;
+  for (const Sample& one : samples_) {
+    samples.push_back({one.bytes, one.duration, one.key});
+    duration += one.duration;
+  }
+  av::Fmp4Fragment fragment;
+  fragment.sequence = ++fragment_;
+  fragment.decode_time = samples_.front().decode_time;
+  fragment.samples = samples;
+  fragment.capture_wall_ns = first_info_.source_capture_ns + wall_offset_ns;
+  std::vector<std::uint8_t> bytes;
+  const av::Fmp4Fault fault = writer_->write(fragment, bytes);
+  const bool key = samples_.front().key;
+  const double seconds = static_cast<double>(samples_.front().decode_time) / av::kVideoTimescale;
+  samples_.clear();
+  std::string detections;
+  detections.swap(detections_);
+  if (fault != av::Fmp4Fault::none) {
+    unfit_total_.add();
+    await_key_ = true;
+    if (fault == av::Fmp4Fault::new_parameters) writer_.reset();
+    return;
+  }
+  auto unit = std::make_shared<Unit>();
+  unit->key = key;
+  unit->source_number = first_info_.source_number;
+  unit->source_capture_ns = first_info_.source_capture_ns;
+  unit->available_ns = monotonic_ns();
+  unit->init = init_;
+  const std::string json = dump({{"channel", to_string(channel_)},
+                                 {"quality", spec_.name},
+                                 {"seq", sequence_},
+                                 {"number", first_info_.source_number},
+                                 {"key", key},
+                                 {"time", seconds},
+                                 {"capture", milliseconds(*fragment.capture_wall_ns)},
+                                 {"duration", static_cast<double>(duration) * 1000 / av::kVideoTimescale}});
+  unit->event = event_chunk(detections, "fragment", run_ + std::to_string(sequence_), json, bytes,
+                            first_info_.source_capture_ns);
+  unit->bytes = chunk_of(std::move(bytes), first_info_.source_capture_ns, true);
+  hand_over(std::move(unit));
+}
+
+void Track::take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata) {
+  if (!av::jpeg_is_whole(frame_)) return unfit_total_.add();
+  if (!init_) {
+    init_ = std::make_shared<const Init>();
+    const std::lock_guard lock(mutex_);
+    state_.mime = "image/jpeg";
+  }
+  ordered_json json{{"channel", to_string(channel_)},
+                    {"quality", spec_.name},
+                    {"seq", sequence_},
+                    {"number", info.source_number},
+                    {"key", true},
+                    {"time", static_cast<double>(media_time(info.source_capture_ns)) / av::kVideoTimescale},
+                    {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
+                    {"duration", milliseconds(period_ns_)}};
+  std::string detections;
+  if (!metadata.empty() && metadata.size() < kMaxDetections) {
+    const ordered_json parsed = ordered_json::parse(metadata, nullptr, false);
+    if (!parsed.is_discarded())
+      detections = "event: detections\ndata: " +
+                   dump({{"channel", to_string(channel_)},
+                         {"number", info.source_number},
+                         {"capture", json["capture"]},
+                         {"metadata", parsed}}) +
+                   "\n\n";
+  }
+  auto unit = std::make_shared<Unit>();
+  unit->key = true;
+  unit->source_number = info.source_number;
+  unit->source_capture_ns = info.source_capture_ns;
+  unit->available_ns = monotonic_ns();
+  unit->init = init_;
+  unit->event = event_chunk(detections, "jpeg", run_ + std::to_string(sequence_), dump(json), frame_,
+                            info.source_capture_ns);
+  unit->bytes = chunk_of(frame_, info.source_capture_ns, true);
+  hand_over(std::move(unit));
+}
+
+void Track::take_frame(RingReader& reader, const FrameView& view) {
+  missed_total_.add(view.missed);
+  std::string metadata;
+  if (!reader.copy(view, frame_, &metadata)) {
+    overwritten_total_.add();
+    await_key_ = true;
+    return;
+  }
+  const std::int64_t now = monotonic_ns();
+  const FrameInfo& info = view.info;
+  const std::int64_t step = info.source_capture_ns - last_time_ns_;
+  if (last_time_ns_ != 0 && step > 0 && step < 2'000'000'000)
+    period_ns_ = period_ns_ == 0 ? step : (period_ns_ * 7 + step) / 8;
+  last_time_ns_ = info.source_capture_ns;
+  last_frame_ns_ = now;
+  // What lay in the ring before anybody watched is the newest keyframe and what follows: it is handed on, but
+  // says nothing of now.
+  const bool fresh = now - info.publish_ns < options_.stale_after.count();
+  if (reader.format().codec == Codec::mjpeg)
+    take_jpeg(info, reader.wall_offset_ns(), metadata);
+  else
+    take_video(info, reader.wall_offset_ns(), metadata);
+  const std::lock_guard lock(mutex_);
+  ++state_.units;
+  state_.missed = reader.missed();
+  state_.capture_ns = info.source_capture_ns;
+  state_.fps = period_ns_ > 0 ? 1e9 / static_cast<double>(period_ns_) : 0;
+  if (!fresh) return;
+  state_.writer = WriterState::live;
+  state_.coming = true;
+  state_.ready = !info.placeholder() && !state_.mime.empty();
+  state_.reason = state_.ready         ? ""
+                  : info.placeholder() ? "the source's tool shows a placeholder"
+                                       : "no keyframe has come yet";
+  source_up_.set(state_.ready ? 1 : 0);
+  if (state_.ready) fault_.clear("ring " + spec_.ring + " gives pictures");
+}
+
+void Track::set_reason(const std::string& reason, WriterState writer, bool coming) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_.writer = writer;
+    state_.coming = coming;
+    if (reason.empty()) return;
+    state_.ready = false;
+    state_.reason = reason;
+    state_.fps = 0;
+  }
+  source_up_.set(0);
+  fault_.report("ring " + spec_.ring + ": " + reason);
+}
+
+// Why there is nothing to show; empty when all is well.
+std::string Track::trouble(const RingReader& reader, WriterState writer, std::int64_t now) const {
+  if (reader.attached() && !is_video(reader.format().codec) && reader.format().codec != Codec::mjpeg) {
+    return "ring '" + spec_.ring + "' holds " + describe(reader.format()) +
+           ", which browsers don't play; serve the ring that this makes: shmpub " + spec_.ring + " --out " +
+           spec_.ring + ".h264:h264";
+  }
+  if (writer != WriterState::live && writer != WriterState::starting) return reason_of(writer, spec_.ring);
+  // An encoder that works on demand gives nothing while nobody asks: that is no fault.
+  if (!demanded_ && last_frame_ns_ != 0) return {};
+  if (now - std::max(last_frame_ns_, demanded_since_ns_) <= options_.stale_after.count()) return {};
+  return reason_of(writer, spec_.ring);
+}
+
+// Called while nothing comes: says why.
+void Track::look(RingReader& reader) {
+  const std::int64_t now = monotonic_ns();
+  if (now - looked_ns_ < kLookNs) return;
+  looked_ns_ = now;
+  const WriterState writer = reader.writer_state();
+  const bool unfit =
+      reader.attached() && !is_video(reader.format().codec) && reader.format().codec != Codec::mjpeg;
+  const bool coming = !unfit && (writer == WriterState::live || writer == WriterState::starting);
+  {
+    const std::lock_guard lock(mutex_);
+    if (coming && !state_.coming) want();  // back: an encoder that works on demand shows whether it can
+  }
+  set_reason(trouble(reader, writer, now), writer, coming);
+}
+
+void Track::track_demand(RingReader& reader) {
+  const std::int64_t now = monotonic_ns();
+  const bool wanted = watched_.load() > 0 || now < wanted_until_ns_.load();
+  if (wanted && now - asked_ns_ > kAskNs) {
+    asked_ns_ = now;
+    const auto answer = ask_writer(RingPaths(spec_.ring).sock, kAskMs);
+    const std::lock_guard lock(mutex_);
+    state_.correction_ns = answer && answer->correction ? answer->correction->delay_ns : 0;
+  }
+  if (wanted == demanded_) return;
+  demanded_ = wanted;
+  demanded_since_ns_ = now;
+  reader.set_demand(wanted);
+}
+
+void Track::step(RingReader& reader) {
+  track_demand(reader);
+  FrameView view;
+  // Short naps while there is nobody to wait for: a first viewer is noticed soon.
+  const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 20ms);
+  if (status == ReadStatus::moved) {
+    samples_.clear();
+    writer_.reset();
+    init_.reset();
+    inspector_.reset();
+    format_ = {};
+    const std::lock_guard lock(mutex_);
+    state_.mime.clear();
+  }
+  if (status == ReadStatus::frame) {
+    const FrameFormat& format = reader.format();
+    if (format_.codec != format.codec) {  // of a generation that is new to us
+      if (is_video(format.codec)) inspector_.emplace(format.codec, format.extradata);
+      format_ = format;
+      const std::lock_guard lock(mutex_);
+      state_.format = format;
+    }
+    if (is_video(format.codec) || format.codec == Codec::mjpeg) return take_frame(reader, view);
+  }
+  look(reader);
+}
+
+void Track::run_thread() {
+  ReaderOptions options;
+  options.label = "sseserve";
+  std::optional<RingReader> reader;
+  while (!quit_.load()) {
+    beat_ns_.store(monotonic_ns());
+    try {
+      if (!reader) {
+        reader.emplace(spec_.ring, options);
+        if (!reader->attached()) look(*reader);  // said at once, not after a wait
+      }
+      step(*reader);
+    } catch (const Error& error) {  // the ring can't be opened now: not permitted, damaged
+      set_reason(error.what(), WriterState::absent, false);
+      reader.reset();
+      demanded_ = false;
+      std::this_thread::sleep_for(kLookNs * 1ns);
+    }
+  }
+}
+
+}  // namespace camring::sseserve

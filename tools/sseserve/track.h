@@ -1,0 +1,142 @@
+// One ring's way to its viewers: a thread that reads the ring, wraps each access unit once as MP4 and as
+// server-sent event, and hands it to the event loop, where the last groups of pictures are kept.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/log.h"
+#include "app/metrics.h"
+#include "av/bitstream.h"
+#include "av/fmp4.h"
+#include "net/server.h"
+#include "options.h"
+#include "ring/ring_reader.h"
+#include "unit.h"
+
+namespace camring::sseserve {
+
+/// Who is told of a track's units. Event loop.
+class Viewer {
+ public:
+  virtual ~Viewer() = default;
+  virtual void look() = 0;  ///< there may be something for it
+};
+
+struct TrackState {
+  WriterState writer = WriterState::starting;
+  FrameFormat format;
+  std::string mime;  ///< "video/mp4; codecs=…", "image/jpeg"; empty: not known yet
+  double fps = 0;
+  std::uint64_t units = 0, missed = 0;
+  std::optional<std::int64_t> capture_ns;  ///< of the newest unit, at the source
+  std::int64_t correction_ns = 0;          ///< that the ring's writer keeps: hold this track back for so long
+  bool ready = false;
+  bool coming = true;  ///< units may come by themselves: a writer is there and its ring can be served
+  std::string reason;  ///< why not ready
+};
+
+struct TrackOptions {
+  std::chrono::nanoseconds fragment_time{0};
+  std::chrono::nanoseconds stale_after = std::chrono::seconds(2);
+};
+
+/// The thread runs from construction to stop() or destruction. state() and stop() from any thread; the rest
+/// from the event loop's.
+class Track {
+ public:
+  Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions options, net::Server& server,
+        app::Metrics& metrics);
+  ~Track();
+  Track(const Track&) = delete;
+  Track& operator=(const Track&) = delete;
+  void stop() noexcept { quit_.store(true); }  ///< does not wait: the thread ends soon
+
+  [[nodiscard]] Channel channel() const noexcept { return channel_; }
+  [[nodiscard]] const std::string& quality() const noexcept { return spec_.name; }
+  [[nodiscard]] const std::string& ring() const noexcept { return spec_.ring; }
+  [[nodiscard]] TrackState state() const;
+  [[nodiscard]] bool alive() const noexcept;
+
+  /// The newest units, the oldest first: at least the group of pictures at hand. Sequences without gaps.
+  [[nodiscard]] const std::deque<UnitPtr>& history() const noexcept { return history_; }
+  /// Differs from every other run and track: what event ids begin with.
+  [[nodiscard]] const std::string& run() const noexcept { return run_; }
+  void add(Viewer* viewer);
+  void remove(Viewer* viewer) noexcept;
+  void wake_viewers();
+  [[nodiscard]] std::size_t viewers() const noexcept { return viewers_.size(); }
+  /// Somebody wants units now and for some seconds; viewers want them as long as they last.
+  void want() noexcept;
+  std::function<void(const Unit&)> on_unit;  ///< after each one, in the event loop
+
+ private:
+  struct Sample {
+    std::vector<std::uint8_t> bytes;
+    std::uint64_t decode_time;
+    std::uint32_t duration;
+    bool key;
+  };
+  void run_thread();
+  void step(RingReader& reader);
+  void take_frame(RingReader& reader, const FrameView& view);
+  void take_video(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
+  void take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
+  [[nodiscard]] bool renew_writer(std::span<const std::uint8_t> extradata, Size size);
+  void flush(std::int64_t wall_offset_ns);
+  void hand_over(std::shared_ptr<Unit> unit);
+  void arrived(UnitPtr unit);
+  void look(RingReader& reader);
+  void track_demand(RingReader& reader);
+  void set_reason(const std::string& reason, WriterState writer, bool coming);
+  [[nodiscard]] std::string trouble(const RingReader& reader, WriterState writer, std::int64_t now) const;
+
+  std::string camera_;
+  Channel channel_;
+  QualitySpec spec_;
+  TrackOptions options_;
+  net::Server& server_;
+  std::string run_;
+  app::Counter &units_total_, &overwritten_total_, &missed_total_, &unfit_total_, &late_total_;
+  app::Gauge &viewers_gauge_, &source_up_;
+  app::RepeatingFault fault_;
+
+  std::atomic<bool> quit_{false};
+  std::atomic<int> watched_{0};
+  std::atomic<int> under_way_{0};  // units posted to the event loop
+  std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
+  mutable std::mutex mutex_;  // guards state_
+  TrackState state_;
+
+  // The thread's own.
+  FrameFormat format_;  // of the units that are being made
+  std::optional<av::StreamInspector> inspector_;
+  std::optional<av::Fmp4Writer> writer_;
+  std::shared_ptr<const Init> init_;
+  std::vector<std::uint8_t> frame_;
+  std::vector<Sample> samples_;  // of the fragment at hand
+  FrameInfo first_info_;         // of its first sample
+  std::string detections_;       // events that go out with it
+  std::uint32_t fragment_ = 0;
+  std::uint64_t sequence_ = 0, last_decode_time_ = 0;
+  std::int64_t last_time_ns_ = 0, period_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0, asked_ns_ = 0;
+  bool await_key_ = false;
+  bool demanded_ = false;
+  std::int64_t demanded_since_ns_ = 0;
+
+  // The event loop's own.
+  std::deque<UnitPtr> history_;
+  std::size_t history_bytes_ = 0;
+  std::vector<Viewer*> viewers_;
+
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // tasks in the loop look whether it is still there
+  std::thread thread_;
+};
+
+}  // namespace camring::sseserve

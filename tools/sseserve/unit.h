@@ -1,0 +1,32 @@
+// What a track hands to all its viewers: wrapped once, shared by all.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "net/channel.h"
+
+namespace camring::sseserve {
+
+/// What a player needs before any fragment; made anew when parameter sets change. Of JPEG: nothing but a
+/// mark.
+struct Init {
+  net::ChunkPtr event;  ///< as server-sent event; null for JPEG
+  net::ChunkPtr bytes;  ///< ftyp and moov; null for JPEG
+};
+
+/// A fragment or a picture.
+struct Unit {
+  std::uint64_t sequence = 0;  ///< goes up by one a unit of its track
+  bool key = false;            ///< a player can start here
+  std::uint64_t source_number = 0;
+  std::int64_t source_capture_ns = 0;  ///< CLOCK_MONOTONIC
+  std::int64_t available_ns = 0;       ///< when it was made, CLOCK_MONOTONIC
+  std::shared_ptr<const Init> init;
+  net::ChunkPtr event;  ///< as server-sent event, detections in front of it
+  net::ChunkPtr bytes;  ///< moof and mdat, or the JPEG
+};
+using UnitPtr = std::shared_ptr<const Unit>;
+
+}  // namespace camring::sseserve
