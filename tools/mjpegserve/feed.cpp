@@ -31,20 +31,6 @@ std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more)
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
-// Width and height out of a JPEG's frame header (ITU-T T.81, B.2.2); empty when there is none.
-Size jpeg_size(std::span<const std::uint8_t> jpeg) {
-  std::size_t at = 2;
-  while (at + 9 < jpeg.size() && jpeg[at] == 0xff) {
-    const std::uint8_t marker = jpeg[at + 1];
-    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
-      return {static_cast<std::uint32_t>(jpeg[at + 7] << 8 | jpeg[at + 8]),
-              static_cast<std::uint32_t>(jpeg[at + 5] << 8 | jpeg[at + 6])};
-    }
-    at += 2u + static_cast<std::size_t>(jpeg[at + 2] << 8 | jpeg[at + 3]);
-  }
-  return {};
-}
-
 std::string reason_of(WriterState writer, const std::string& name) {
   switch (writer) {
     case WriterState::absent:
@@ -200,7 +186,7 @@ bool Feed::take_frame(RingReader& reader, const FrameView& view) {
   if (now - view.info.publish_ns >
       patience().count()) {  // left in the ring by a writer that sleeps or is gone
     const std::lock_guard lock(mutex_);
-    state_.size = jpeg_size(*body);
+    state_.size = av::jpeg_size(*body).value_or(Size{});
     return false;
   }
   frames_total_.add();
@@ -224,7 +210,8 @@ bool Feed::take_frame(RingReader& reader, const FrameView& view) {
     state_.coming = true;
     state_.ready = !view.info.placeholder();
     state_.reason = state_.ready ? "" : "the source's tool shows a placeholder";
-    if (state_.size.width == 0 || state_.frames % 64 == 1) state_.size = jpeg_size(*body);
+    if (state_.size.width == 0 || state_.frames % 64 == 1)
+      state_.size = av::jpeg_size(*body).value_or(Size{});
   }
   source_up_.set(view.info.placeholder() ? 0 : 1);
   fault_.clear("ring " + name_ + " gives pictures");

@@ -118,6 +118,22 @@ TEST_CASE("jpeg: a file that was cut anywhere is never taken for a picture") {
   CHECK(decoder.decode(std::span(whole).first(whole.size() / 2), {}, image) == JpegStatus::truncated);
 }
 
+TEST_CASE(
+    "jpeg: the size is read from the frame header, wherever that stands, and nothing is read behind the "
+    "end") {
+  auto whole = encoded(PixelFormat::i420, {322, 182});
+  CHECK(jpeg_size(whole) == Size{322, 182});
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const std::vector<std::uint8_t> cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+    const auto size = jpeg_size(cut);
+    if (size) CHECK(*size == Size{322, 182});
+  }
+  whole.insert(whole.begin() + 2, {0xff, 0xfe, 0x00, 0x06, 'n', 'o', 't', 'e', 0xff});  // a comment, and fill
+  CHECK(jpeg_size(whole) == Size{322, 182});
+  CHECK_FALSE(jpeg_size(std::vector<std::uint8_t>(100, 0xff)));
+  CHECK_FALSE(jpeg_size(std::vector<std::uint8_t>{0xff, 0xd8, 0xff, 0xe0, 0, 0, 0xff, 0xd9, 0, 0, 0, 0}));
+}
+
 TEST_CASE("jpeg: damage in the middle gives a picture that is marked, and the decoder goes on") {
   auto bytes = encoded(PixelFormat::i420, {320, 240});
   const auto good = bytes;
