@@ -77,7 +77,7 @@ ControlServer::ControlServer(std::string ring_name, const RingPaths& paths, cons
       [[maybe_unused]] const int ignored = ::chown(path_.c_str(), static_cast<uid_t>(-1), lock.st_gid);
     }
   }
-  if (::chmod(path_.c_str(), mode) != 0 || ::listen(listener_.get(), 64) != 0) {
+  if (::chmod(path_.c_str(), mode) != 0 || ::listen(listener_.get(), static_cast<int>(kMaxConsumers)) != 0) {
     throw system_error(errno, "serve control channel", path_);
   }
   thread_ = std::thread([this] { serve(); });
