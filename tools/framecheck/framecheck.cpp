@@ -126,6 +126,8 @@ void Framecheck::check() {
     check_ring_name(name);
     if (name == ring_ || gate_.out == gate_.reject) throw usage("--gate", "three different rings are needed");
   }
+  if (limits_.max_age <= 0ns) throw usage("--max-age", "every frame has an age", "e.g. --max-age 2s");
+  if (learn_ && *learn_ <= 0ns) throw usage("--learn", "nothing is learnt in no time", "e.g. --learn 24h");
   if (learn_ && (baseline_path_.empty() || !image_.empty()))
     throw usage("--learn", "a ring and --baseline FILE are needed",
                 "framecheck cam0 --learn 24h --baseline cam0.json");
@@ -203,7 +205,6 @@ ExitCode Framecheck::check_ring(const app::Stop& stop) {
   look(feed, meter, stop);
   Reading reading = meter.reading();
   feed.add_state(reading.values);
-  if (!feed.reader().attached()) reading.values[Metric::age].reset();
   Verdict verdict = judge(reading, limits_, baseline(), hour_now());
   feed.judge_writer(verdict);
   if (reading.pictures == 0 && verdict.reasons.empty()) {

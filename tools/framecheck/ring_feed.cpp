@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kRateWindowNs = 3'000'000'000;
 constexpr std::size_t kRateFrames = 4;
+constexpr std::size_t kMostSeen = 4096;  // of a writer whose times stand still
 
 RingReader open(const std::string& name) {
   return RingReader(name, {.start = ReadStart::oldest, .connect = true, .label = "framecheck"});
@@ -26,7 +27,11 @@ void RingFeed::note(const FrameInfo& info) {
                          (info.flags & frame_flag::discontinuity) != 0))
     seen_.clear();
   seen_.push_back({info.number, info.capture_ns});
-  while (seen_.size() > 2 && info.capture_ns - seen_.front().capture_ns > kRateWindowNs) seen_.pop_front();
+  newest_ns_ = info.capture_ns;
+  // A camera that is too slow is to be known as such: so few frames say so, however long they took.
+  while (seen_.size() > kMostSeen ||
+         (seen_.size() > kRateFrames && info.capture_ns - seen_.front().capture_ns > kRateWindowNs))
+    seen_.pop_front();
 }
 
 void RingFeed::rewind(std::size_t count) {
@@ -84,14 +89,30 @@ RingFeed::Got RingFeed::next(std::chrono::nanoseconds timeout, bool newest) {
 
 std::optional<double> RingFeed::fps() const {
   if (seen_.size() < kRateFrames || seen_.back().capture_ns <= seen_.front().capture_ns) return {};
+  if (seen_.back().capture_ns - seen_.front().capture_ns > kRateWindowNs) return rate_of_steps();
   return static_cast<double>(seen_.back().number - seen_.front().number) * 1e9 /
          static_cast<double>(seen_.back().capture_ns - seen_.front().capture_ns);
 }
 
+// The median from frame to frame: a pause that is over is no rate.
+std::optional<double> RingFeed::rate_of_steps() const {
+  std::vector<double> rates;
+  for (auto at = seen_.begin() + 1; at != seen_.end(); ++at) {
+    const std::int64_t step = at->capture_ns - (at - 1)->capture_ns;
+    if (step > 0)
+      rates.push_back(static_cast<double>(at->number - (at - 1)->number) * 1e9 / static_cast<double>(step));
+  }
+  const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
+  std::nth_element(rates.begin(), middle, rates.end());
+  return *middle;
+}
+
 void RingFeed::add_state(Values& values) const {
-  const std::int64_t newest = seen_.empty() ? began_ns_ : seen_.back().capture_ns;
-  values[Metric::age] = static_cast<double>(std::max<std::int64_t>(0, monotonic_ns() - newest)) * 1e-9;
   values[Metric::fps] = fps();
+  values[Metric::age].reset();
+  if (!newest_ns_ && !reader_.attached()) return;
+  const std::int64_t age = monotonic_ns() - newest_ns_.value_or(began_ns_);
+  values[Metric::age] = static_cast<double>(std::max<std::int64_t>(0, age)) * 1e-9;
 }
 
 void RingFeed::judge_writer(Verdict& verdict) const {
@@ -99,7 +120,7 @@ void RingFeed::judge_writer(Verdict& verdict) const {
   const std::string trouble(trouble_of(state));
   if (!trouble.empty())
     verdict.add(State::critical, state == WriterState::no_signal ? "signal" : "ring", trouble);
-  else if (state == WriterState::starting && seen_.empty())
+  else if (state == WriterState::starting && !newest_ns_)
     verdict.add(State::critical, "ring", "the ring has had no frame yet");
 }
 

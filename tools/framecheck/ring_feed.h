@@ -44,15 +44,18 @@ class RingFeed {
   }
 
   [[nodiscard]] const RingReader& reader() const noexcept { return reader_; }
-  /// Frames a second by capture times; empty until four frames were seen.
+  /// Frames a second by capture times over three seconds, or over four frames where that is longer; empty
+  /// until four were seen.
   [[nodiscard]] std::optional<double> fps() const;
-  /// Adds age and rate to the values, and to the verdict what is wrong with the ring's writer.
+  /// Adds age and rate to the values. Of a ring that is not there and gave no frame there is no age.
   void add_state(Values& values) const;
+  /// Adds to the verdict what is wrong with the ring's writer.
   void judge_writer(Verdict& verdict) const;
 
  private:
   void note(const FrameInfo& info);
   [[nodiscard]] Got decode();
+  [[nodiscard]] std::optional<double> rate_of_steps() const;
 
   std::string name_;
   RingReader reader_;
@@ -66,8 +69,9 @@ class RingFeed {
     std::uint64_t number;
     std::int64_t capture_ns;
   };
-  std::deque<Seen> seen_;
+  std::deque<Seen> seen_;  ///< that the rate is measured over: of one generation
   std::int64_t began_ns_;
+  std::optional<std::int64_t> newest_ns_;  ///< capture time of the newest frame of any generation
 };
 
 }  // namespace camring::framecheck

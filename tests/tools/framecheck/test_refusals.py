@@ -22,6 +22,7 @@ class Refusals(ToolTest):
                 ("three different rings", "cam0", "--gate", "cam0"),
                 ("three different rings", "cam0", "--gate", "a", "--reject", "a"),
                 ("--baseline FILE", "cam0", "--learn", "1h"), ("is no directory", "cam0", "--evidence", "/nonexistent"),
+                ("every frame has an age", "cam0", "--max-age", "0"), ("in no time", "cam0", "--learn", "0", "--baseline", "x"),
                 ("at most 20 times", "cam0", "--watch", "--interval", "1ms")):
             with self.subTest(words=words):
                 self.assert_fails(64, text.replace("--gate FILE", "--gate"), "framecheck", *words)

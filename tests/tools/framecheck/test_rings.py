@@ -74,6 +74,26 @@ class Rings(ToolTest):
         self.assertEqual(self.once("--expect-fps", "10")[:2], ("CRITICAL", ["rate"]))
         self.assertEqual(self.once("--max-age", "1us")[:2], ("CRITICAL", ["stale"]))
 
+    def test_a_camera_that_is_far_too_slow_has_the_wrong_rate(self):
+        # 0.8 frames a second: never stale, and only a few frames in any window of seconds.
+        camera = self.camera()
+        for number in range(8):
+            camera.start_ns = time.monotonic_ns() - (8 - number) * 1_250_000_000 - number * 1_000_000_000 // 30
+            camera.publish(self.picture(), number)
+        state, checks, answer = self.once("--expect-fps", "30", "--max-age", "5s")
+        self.assertEqual((state, checks), ("CRITICAL", ["rate"]))
+        self.assertAlmostEqual(answer["metrics"]["fps"], 0.8, delta=0.05)
+
+    def test_a_pause_that_is_over_is_no_rate(self):
+        camera = self.camera()
+        self.fill(camera, [self.picture() for _ in range(10)])
+        camera.start_ns -= 60_000_000_000
+        camera.publish(self.picture(), 10)
+        camera.start_ns += 60_000_000_000
+        for number in range(11, 14):
+            camera.publish(self.picture(), number)
+        self.assertEqual(self.once("--expect-fps", "30")[:2], ("OK", []))
+
     def test_thresholds_come_from_options_and_per_ring_from_the_file(self):
         self.fill(self.camera(), [self.picture() for _ in range(10)])
         self.assertEqual(self.once("--warning", "brightness=200:")[:2], ("WARNING", ["brightness"]))
@@ -155,6 +175,35 @@ class Rings(ToolTest):
             self.start("camcap", "test:", "cam0")
             wait_for("it to be fine again", lambda: states()[-1:] == ["OK"])
             self.assertEqual(watch.stop(), 0)
+
+    def watch(self, *options):
+        """Starts --watch; what it answers is read with answers()."""
+        self.path = os.path.join(self.tmp, "answers")
+        with open(self.path, "wb") as out:
+            return self.start("framecheck", "cam0", "--watch", "--interval", "50ms", *options, stdout=out)
+
+    def answers(self):
+        with open(self.path) as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def test_another_size_in_mid_stream_is_no_alarm(self):
+        camera = rings.Camera(self.lib, "cam0", rings.RAW, 320, 240)
+        self.addCleanup(camera.close)
+        watch = self.watch("--max-age", "300ms")
+        wait_for("framecheck to read", lambda: camera.consumers() > 0)
+        # Each longer than --max-age, so that an age that counts from the tool's start shows.
+        for part, width in enumerate((320, 160, 320, 160)):
+            if part > 0:
+                camera.reconfigure(rings.RAW, width, 240)
+            for number in range(15 * part, 15 * (part + 1)):
+                luma = self.scene[:, :width] + self.random.normal(0, 2, (240, width))
+                camera.start_ns = time.monotonic_ns() - number * 1_000_000_000 // camera.fps
+                camera.publish(numpy.clip(luma, 0, 255).astype(numpy.uint8).tobytes() + bytes([128]) * (luma.size // 2), number)
+                time.sleep(1 / 30)
+        self.assertEqual(watch.stop(), 0)
+        seen = [answer for answer in self.answers() if answer["pictures"]]
+        self.assertEqual({answer["width"] for answer in seen}, {320, 160})
+        self.assertEqual([answer["reasons"] for answer in seen if answer["state"] != "OK"], [])
 
     def test_what_was_learnt_is_alarmed_about(self):
         camera, baseline = self.camera(), os.path.join(self.tmp, "baseline.json")
