@@ -64,6 +64,8 @@ class Channel:
         return statistics.median(self.late_ns[-9:]) * 1e-6
 
     def close(self):
+        if self.stopped.is_set():
+            return
         self.stopped.set()
         for thread in self.threads:
             thread.join()

@@ -83,6 +83,11 @@ Limits default_limits() {
   return limits;
 }
 
+bool runs(const RingState& ring, const Limits& limits, std::int64_t now_ns) {
+  Verdict unheard;
+  return judge_ring(ring, limits, now_ns, unheard);
+}
+
 std::string ms_text(std::int64_t ns) {
   const double ms = static_cast<double>(ns) * 1e-6;
   if (std::abs(ms) >= 10'000) return app::short_number(ms / 1000) + " s";

@@ -29,6 +29,9 @@ struct Limits {
 /// The ranges of the table.
 [[nodiscard]] Limits default_limits();
 
+/// Whether its writer is well and its newest frame is not too old: whether what was measured still holds.
+/// @param now_ns  CLOCK_MONOTONIC
+[[nodiscard]] bool runs(const RingState& ring, const Limits& limits, std::int64_t now_ns);
 /// @param now_ns  CLOCK_MONOTONIC
 [[nodiscard]] app::Verdict judge(const RingState& a, const RingState& b, const PairReading& reading,
                                  const Limits& limits, const std::optional<sync::ClockDiscipline>& clock,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace camring::syncmon {
 namespace {
@@ -27,6 +28,17 @@ std::string summary(const Report& report, const Comparison& item) {
   if (reading.estimate.drift_ppm)
     text += ", drift " + app::short_number(*reading.estimate.drift_ppm) + " ppm";
   return text + "; " + std::to_string(reading.estimate.pairs) + " pairs by " + to_string(reading.how) + ")";
+}
+
+// The same ring's death is a reason in all of its comparisons, and is said once.
+std::string new_reasons(const app::Verdict& verdict, std::set<std::string>& said) {
+  std::string text;
+  for (const app::Reason& reason : verdict.reasons) {
+    const bool of_ring = reason.check == "ring" || reason.check == "signal" || reason.check == "stale";
+    if (of_ring && !said.insert(reason.text).second) continue;
+    text += (text.empty() ? "" : "; ") + reason.text;
+  }
+  return text;
 }
 
 ordered_json json_of(const Report& report, const Comparison& item, std::int64_t wall_ns) {
@@ -59,7 +71,7 @@ ordered_json json_of(const Report& report, const Comparison& item, std::int64_t 
                     {"missing_in_a", reading.counts.missing[0]},
                     {"missing_in_b", reading.counts.missing[1]},
                     {"missing_percent", maybe(reading.missing_percent, same)},
-                    {"tolerance_ms", ms(report.limits.tolerance.count())},
+                    {"tolerance_ms", ms(item.limits.tolerance.count())},
                     {"violations", reading.violations},
                     {"violations_total", reading.all_violations},
                     {"degraded", reading.degraded},
@@ -104,15 +116,15 @@ State Report::state() const noexcept {
 std::string plugin_line(const Report& report) {
   const State state = report.state();
   std::string text, data;
+  std::set<std::string> said;
   for (const Comparison& item : report.comparisons) {
     const RingState &a = report.rings[item.first], &b = report.rings[item.second];
     if (item.verdict.state != state) continue;
-    std::string part = item.verdict.text();
+    std::string part = new_reasons(item.verdict, said);
     const std::string measured = summary(report, item), help = advice(a, b, item.reading);
     if (!measured.empty()) part += (part.empty() ? "" : "; ") + measured;
     if (!help.empty() && state != State::ok) part += "; " + help;
-    // The same ring's death is a reason in all of its comparisons.
-    if (text.find(part) == std::string::npos) text += (text.empty() ? "" : "; ") + part;
+    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
   }
   for (const Comparison& item : report.comparisons) {
     const std::string prefix = report.comparisons.size() == 1 ? ""
@@ -122,8 +134,8 @@ std::string plugin_line(const Report& report) {
       const auto value = value_of(info.metric, item.reading);
       if (!value) continue;
       data += (data.empty() ? "" : " ") + prefix + info.name + "=" + app::short_number(*value) + info.unit +
-              ";" + limit_text(report.limits.warning, info.metric) + ";" +
-              limit_text(report.limits.critical, info.metric);
+              ";" + limit_text(item.limits.warning, info.metric) + ";" +
+              limit_text(item.limits.critical, info.metric);
     }
   }
   std::string names;

@@ -15,12 +15,12 @@ struct Comparison {
   std::size_t first = 0, second = 1;  ///< places in Report::rings
   PairReading reading;
   app::Verdict verdict;
+  const Limits& limits;  ///< of these two
 };
 
 struct Report {
   std::vector<RingState> rings;
   std::vector<Comparison> comparisons;
-  const Limits& limits;
   std::optional<sync::ClockDiscipline> clock;
   [[nodiscard]] app::State state() const noexcept;  ///< the worst, which is also the exit code
 };

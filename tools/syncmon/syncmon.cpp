@@ -20,7 +20,8 @@ constexpr std::size_t kMostRings = 16;
 constexpr auto kPatience = 900ms;      // --once ends within a second
 constexpr auto kContentPatience = 6s;  // pictures have to change before they can be compared
 constexpr auto kLook = 10ms;           // --once goes from ring to ring
-constexpr auto kJudge = 100ms;         // how often --watch looks for what came slowly
+constexpr std::size_t kTurn = sync::FramePairer::kMemory / 4;  // frames, before it is the next ring's turn
+constexpr auto kJudge = 100ms;                                 // how often --watch looks for what came slowly
 constexpr auto kOnceValid = 60s;
 constexpr auto kLeastValid = 10s;
 
@@ -69,12 +70,11 @@ void Syncmon::options(CLI::App& cli) {
       ->type_name("FILE");
 }
 
-void Syncmon::take_limits(const std::vector<std::string>& words, Ranges& into, const char* option) const {
+std::vector<Syncmon::Threshold> Syncmon::take_limits(const std::vector<std::string>& words,
+                                                     const char* option) {
+  std::vector<Threshold> thresholds;
   for (const std::string& word : words) {
     const auto limit = app::split_limit(word);
-    if (limit && !limit->subject.empty() &&
-        std::find(names_.begin(), names_.end(), limit->subject) == names_.end())
-      continue;
     const auto metric = limit ? metric_from(limit->metric) : std::nullopt;
     if (!metric) {
       std::string all;
@@ -82,11 +82,26 @@ void Syncmon::take_limits(const std::vector<std::string>& words, Ranges& into, c
       throw usage(option, "'" + word + "' is no METRIC=RANGE", "e.g. drift=-200:200 ; metrics are " + all);
     }
     try {
-      into[*metric] = app::parse_range(limit->range);
+      thresholds.push_back({limit->subject, *metric, app::parse_range(limit->range)});
     } catch (const std::invalid_argument& error) {
       throw usage(option, error.what());
     }
   }
+  return thresholds;
+}
+
+// Those of one ring win over those of all, wherever they stand.
+Limits Syncmon::limits_of(const std::string& a, const std::string& b) const {
+  Limits limits = limits_;
+  const auto add = [&](const std::vector<Threshold>& thresholds, Ranges& into) {
+    for (const Threshold& one : thresholds)
+      if (one.ring.empty()) into[one.metric] = one.range;
+    for (const Threshold& one : thresholds)
+      if (one.ring == a || one.ring == b) into[one.metric] = one.range;
+  };
+  add(warnings_, limits.warning);
+  add(criticals_, limits.critical);
+  return limits;
 }
 
 void Syncmon::check() {
@@ -117,15 +132,15 @@ void Syncmon::check() {
   const Limits defaults = default_limits();
   limits_.warning = defaults.warning;
   limits_.critical = defaults.critical;
-  take_limits(warning_, limits_.warning, "--warning");
-  take_limits(critical_, limits_.critical, "--critical");
+  warnings_ = take_limits(warning_, "--warning");
+  criticals_ = take_limits(critical_, "--critical");
 }
 
 void Syncmon::begin() {
   for (const std::string& name : names_) rings_.push_back({.name = name});
   for (std::size_t i = 0; i < names_.size(); ++i) {
     for (std::size_t j = i + 1; j < names_.size() && (i == 0 || matrix_); ++j)
-      pairings_.push_back({i, j, PairCheck(rules_)});
+      pairings_.push_back({i, j, PairCheck(rules_), limits_of(names_[i], names_[j])});
   }
 }
 
@@ -151,12 +166,19 @@ void Syncmon::look(std::vector<std::unique_ptr<RingFeed>>& feeds, const app::Sto
   const std::int64_t start = monotonic_ns();
   const auto patience =
       time_.value_or(rules_.content ? std::chrono::nanoseconds(kContentPatience) : kPatience);
+  const auto most = std::max<std::chrono::nanoseconds>(patience, kPatience);  // of a writer that outruns this
+  // True: more may be there. Rings may hold more than the pairer remembers, and only the newest says how they
+  // are now: all of it is read, in turns, so that partners meet.
   const auto drain = [&](std::size_t ring) {
-    const std::uint64_t head = rings_[ring].frames + sync::FramePairer::kMemory;
+    const std::uint64_t head = rings_[ring].frames + kTurn;
     while (rings_[ring].frames < head && feeds[ring]->next(0ns)) note(ring, feeds[ring]->sighting());
+    return rings_[ring].frames >= head;
   };
   for (std::size_t turn = 0; !stop.requested(); ++turn) {
-    for (std::size_t ring = 0; ring < feeds.size(); ++ring) drain(ring);
+    for (bool more = true; more && !stop.requested() && monotonic_ns() - start < most.count();) {
+      more = false;
+      for (std::size_t ring = 0; ring < feeds.size(); ++ring) more = drain(ring) || more;
+    }
     bool alive = true;
     for (std::size_t ring = 0; ring < feeds.size(); ++ring) {
       rings_[ring].writer = feeds[ring]->reader().writer_state();
@@ -169,31 +191,56 @@ void Syncmon::look(std::vector<std::unique_ptr<RingFeed>>& feeds, const app::Sto
 }
 
 Report Syncmon::report() const {
-  Report report{rings_, {}, limits_, sync::clock_discipline()};
+  Report report{rings_, {}, sync::clock_discipline()};
   const std::int64_t now = monotonic_ns();
   for (const Pairing& pairing : pairings_) {
-    Comparison item{pairing.first, pairing.second, pairing.check.reading(), {}};
+    Comparison item{pairing.first, pairing.second, pairing.check.reading(), {}, pairing.limits};
     item.verdict =
-        judge(rings_[pairing.first], rings_[pairing.second], item.reading, limits_, report.clock, now);
+        judge(rings_[pairing.first], rings_[pairing.second], item.reading, item.limits, report.clock, now);
     report.comparisons.push_back(std::move(item));
   }
   return report;
 }
 
-void Syncmon::tell(const Report& report, bool lines) const {
-  const std::int64_t now = realtime_ns();
-  app::print(lines || json_ ? json_lines(report, now)
-             : matrix_      ? matrix_text(report) + plugin_line(report)
-                            : plugin_line(report));
-  if (!prom_.empty()) app::write_file(prom_, prometheus_text(report, now), "write metrics");
+// A full disk must not hide how the rings are.
+void Syncmon::write_metrics(const Report& report) {
+  if (prom_.empty()) return;
+  try {
+    app::write_file(prom_, prometheus_text(report, realtime_ns()), "write metrics");
+    unwritten_.clear("files can be written again");
+  } catch (const Error& error) {
+    unwritten_.report(error.what());
+  }
 }
 
-// Of each ring, so that all meet the latest; empty where nothing is known.
+// A file for Prometheus that still says OK would be worse than none.
+void Syncmon::tell_unknown(const std::string& reason) {
+  Report report{rings_, {}, {}};
+  for (const Pairing& pairing : pairings_) {
+    Comparison item{pairing.first, pairing.second, {}, {}, pairing.limits};
+    item.verdict.add(app::State::unknown, "check", reason);
+    report.comparisons.push_back(std::move(item));
+  }
+  if (json_) return tell(report, false);
+  app::print(unknown_line(reason));
+  write_metrics(report);
+}
+
+void Syncmon::tell(const Report& report, bool lines) {
+  app::print(lines || json_ ? json_lines(report, realtime_ns())
+             : matrix_      ? matrix_text(report) + plugin_line(report)
+                            : plugin_line(report));
+  write_metrics(report);
+}
+
+// Of each ring, so that all meet the latest; empty where nothing is known, or was known and is over.
 std::vector<std::optional<std::int64_t>> Syncmon::delays(const Report& report) const {
+  const std::int64_t now = monotonic_ns();
   std::vector<std::int64_t> lateness{0};
   std::vector<std::size_t> places{0};
   for (const Comparison& item : report.comparisons) {
     if (item.first != 0 || item.reading.estimate.pairs == 0) continue;
+    if (!runs(rings_[0], item.limits, now) || !runs(rings_[item.second], item.limits, now)) continue;
     lateness.push_back(item.reading.estimate.recent_ns);
     places.push_back(item.second);
   }
@@ -223,7 +270,7 @@ ExitCode Syncmon::check_once(app::Context& context) {
     return static_cast<ExitCode>(found.state());
   } catch (const Error& error) {
     // A check that can't be made is UNKNOWN to monitoring systems, whatever the reason.
-    app::print(unknown_line(error.what()));
+    tell_unknown(error.what());
     return static_cast<ExitCode>(app::State::unknown);
   }
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/log.h"
 #include "app/tool.h"
 #include "corrector.h"
 #include "report.h"
@@ -27,14 +28,25 @@ class Syncmon final : public app::Tool {
   struct Pairing {
     std::size_t first, second;
     PairCheck check;
+    Limits limits;
   };
-  void take_limits(const std::vector<std::string>& words, Ranges& into, const char* option) const;
+  /// A threshold, of one ring or of all (no name).
+  struct Threshold {
+    std::string ring;
+    Metric metric;
+    app::Range range;
+  };
+  [[nodiscard]] static std::vector<Threshold> take_limits(const std::vector<std::string>& words,
+                                                          const char* option);
+  [[nodiscard]] Limits limits_of(const std::string& a, const std::string& b) const;
   void begin();
   void note(std::size_t ring, const Sighting& sighting);
   [[nodiscard]] bool enough() const;
   void look(std::vector<std::unique_ptr<RingFeed>>& feeds, const app::Stop& stop);
   [[nodiscard]] Report report() const;
-  void tell(const Report& report, bool lines) const;
+  void tell(const Report& report, bool lines);
+  void write_metrics(const Report& report);
+  void tell_unknown(const std::string& reason);
   [[nodiscard]] std::vector<std::optional<std::int64_t>> delays(const Report& report) const;
   [[nodiscard]] std::size_t degraded() const;
   [[nodiscard]] ExitCode check_once(app::Context& context);
@@ -48,7 +60,9 @@ class Syncmon final : public app::Tool {
   std::optional<std::chrono::nanoseconds> time_;
   std::size_t samples_ = 5;
   CheckRules rules_;
-  Limits limits_;
+  Limits limits_;  ///< of any two rings
+  std::vector<Threshold> warnings_, criticals_;
+  app::RepeatingFault unwritten_{app::LogLevel::error};
   std::vector<RingState> rings_;
   std::vector<Pairing> pairings_;
 };

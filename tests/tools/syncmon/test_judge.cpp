@@ -65,13 +65,19 @@ TEST_CASE("judge: an undisciplined clock matters only where capture times come f
 
 TEST_CASE("report: the worst comparison decides, and a ring's death is said once", "[syncmon]") {
   const Limits limits = default_limits();
-  Report report{{ring("a"), ring("b"), ring("c")}, {}, limits, {}};
+  Report report{{ring("a"), ring("b"), ring("c")}, {}, {}};
   report.rings[0].writer = WriterState::dead;
   for (const std::size_t second : {1U, 2U}) {
-    report.comparisons.push_back({0, second, {}, {}});
+    report.comparisons.push_back({0, second, {}, {}, limits});
     report.comparisons.back().verdict =
         judge(report.rings[0], report.rings[second], report.comparisons.back().reading, limits, {}, kNow);
   }
   CHECK(report.state() == State::critical);
   CHECK(plugin_line(report) == "SYNCMON CRITICAL - a b c: a: the ring's writer died\n");
+  // Beside what is wrong with another ring, too.
+  report.rings[1].writer = WriterState::ended;
+  for (Comparison& item : report.comparisons)
+    item.verdict = judge(report.rings[0], report.rings[item.second], item.reading, limits, {}, kNow);
+  CHECK(plugin_line(report) ==
+        "SYNCMON CRITICAL - a b c: a: the ring's writer died; b: the ring's writer has ended\n");
 }

@@ -1,6 +1,7 @@
 """What syncmon refuses, and rings that can't be compared."""
 import os
 import signal
+import subprocess
 import time
 
 import rings
@@ -20,6 +21,7 @@ class Refusals(SyncTest):
                 ("every frame has an age", "a", "b", "--max-age", "0"), ("is not auto, number or time", "a", "b", "--pair", "x"),
                 ("not with --content", "a", "b", "--pair", "time", "--content"),
                 ("is no METRIC=RANGE", "a", "b", "--warning", "offst=3"), ("is no METRIC=RANGE", "a", "b", "--critical", "max"),
+                ("is no METRIC=RANGE", "a", "b", "--warning", "c/offst=3"), ("is no range", "a", "b", "--warning", "c/offset=x"),
                 ("is no range", "a", "b", "--warning", "offset=20:10"), ("is no range", "a", "b", "--critical", "drift=x")):
             with self.subTest(words=words):
                 self.assert_fails(64, text, "syncmon", *words)
@@ -67,12 +69,33 @@ class Refusals(SyncTest):
         line = self.line(2, "no frames pair: the newest are 3", "cam0", "other")
         self.assertIn("--content", line)
 
-    def test_a_file_that_can_not_be_written_is_unknown(self):
+    def test_a_verdict_is_told_though_a_file_cannot_be_written(self):
         self.camera("cam0")
-        self.camera("cam1")
-        result = self.run_tool("syncmon", "cam0", "cam1", "--prom", os.path.join(self.tmp, "absent", "x.prom"))
-        self.assertEqual(result.returncode, 3)
-        self.assertIn(b"SYNCMON UNKNOWN - write metrics", result.out)
+        self.start("shmpub", "cam0", "--out", "cam0.raw:raw")
+        self.wait_ring("cam0.raw", 20)
+        nowhere = os.path.join(self.tmp, "absent", "x.prom")
+        result = self.run_tool("syncmon", "cam0", "cam0.raw", "--tolerance", "5s", "--prom", nowhere)
+        self.assertIn("write metrics", result.err)
+        self.assertEqual((result.returncode, result.out.count(b"\n")), (0, 1), result.out)
+        watch = self.start("syncmon", "cam0", "cam0.raw", "--watch", "--interval", "50ms", "--prom", nowhere,
+                           stdout=subprocess.DEVNULL)
+        watch.wait_line("write metrics")
+        self.assertEqual(watch.stop(), 0)
+
+    def test_unknown_is_told_to_programs_too(self):
+        for name in ("cam0", "cam1"):
+            camera = rings.Camera(self.lib, name, rings.H264, 160, 120)
+            self.addCleanup(camera.close)
+            camera.publish(b"\0\0\0\1\x65" + bytes(100), 0)
+        prom = os.path.join(self.tmp, "x.prom")
+        with open(prom, "w") as file:
+            file.write("camring_syncmon_state 0\n")
+        state, checks, answer = self.once("cam0", "cam1", "--content", "--prom", prom)
+        self.assertEqual((state, checks, answer["pairs"]), ("UNKNOWN", ["check"], 0))
+        self.assertIn("shmpub", answer["reasons"][0]["text"])
+        with open(prom) as file:
+            self.assertRegex(file.read(), r"camring_syncmon_state\{.*\} 3\n")
+        self.line(3, "shmpub", "cam0", "cam1", "--content")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Offsets by numbers and times of frames: once, as text, JSON and Prometheus, of two rings and of many."""
+import json
 import os
+import time
 
 import rings
 from camring_test import main, wait_for
@@ -68,6 +70,31 @@ class Stamps(SyncTest):
         self.assertGreater(gaps["missing_in_b"], 3)
         self.assertEqual(gaps["missing_in_a"], 0)
         self.assertEqual([reason["check"] for reason in gaps["reasons"]], ["missing"])
+
+    def test_a_ring_that_holds_more_than_is_remembered_is_judged_by_its_newest_frames(self):
+        pair = [rings.Camera(self.lib, name, rings.RAW, 16, 16, fps=100, frames=4096) for name in ("long", "late")]
+        for camera in pair:
+            self.addCleanup(camera.close)
+            camera.start_ns = time.monotonic_ns() - 40_000_000_000
+        for number in range(4000):
+            for camera in pair:
+                camera.publish(rings.picture(16, 16, number), number)
+        state, checks, answer = self.once("long", "late", "--tolerance", "1s", "--max-age", "30s")
+        self.assertEqual((state, checks), ("OK", []))
+        self.assertEqual(answer["pairs"], 2048)
+        frames = [answer[name] for name in ("missing_in_a", "missing_in_b", "restarts", "jumps")]
+        self.assertEqual(frames, [0, 0, 0, 0])
+
+    def test_a_rings_own_threshold_holds_where_that_ring_is_compared(self):
+        self.camera()
+        self.channel("late", 0.2)
+        self.channel("soon", 0.01)
+        result = self.run_tool("syncmon", "cam0", "soon", "late", "--json", "--tolerance", "5s", "--warning", "late/offset=-100:100",
+                               "--warning", "offset=-4000:4000")
+        answers = [json.loads(line) for line in result.out.splitlines()]
+        self.assertEqual([(answer["b"], answer["state"]) for answer in answers], [("soon", "OK"), ("late", "WARNING")])
+        line = self.line(1, "late:offset", "cam0", "soon", "late", "--tolerance", "5s", "--warning", "late/offset=-100:100")
+        self.assertRegex(line, r"cam0:soon:offset=[\d.]+ms;; .*cam0:late:offset=[\d.]+ms;-100:100; ")
 
     def test_prometheus_gets_a_file(self):
         self.camera()

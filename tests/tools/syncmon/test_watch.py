@@ -46,6 +46,16 @@ class Watch(SyncTest):
         wait_for("a smaller correction or none", lambda: (self.rings()["cam0"]["correction"] or {"delay_ms": 0})["delay_ms"] < 150)
         self.assertEqual(watch.stop(), 0, watch.stderr)
 
+    def test_a_correction_ends_with_the_ring_that_it_was_for(self):
+        self.camera()
+        channel = self.channel("cam0.ai", 0.3)
+        self.watch("cam0", "cam0.ai", "--publish")
+        wait_for("the correction", lambda: self.rings()["cam0"]["correction"])
+        channel.close()
+        self.wait_state("CRITICAL", "ring")
+        wait_for("the correction to end", lambda: not self.rings()["cam0"]["correction"], 20)
+        self.assertEqual(self.last()["state"], "CRITICAL")
+
     def test_a_growing_delay_is_drift(self):
         self.camera()
         self.channel("cam0.ai", 0.02, grow=0.02)
