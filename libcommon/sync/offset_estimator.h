@@ -34,7 +34,8 @@ struct Estimate {
   std::int64_t jitter_ns = 0;  ///< median distance from the median (MAD)
   std::int64_t recent_ns = 0;  ///< median of the last OffsetRules::max_violations
   /// How fast the offset grows, in millionths: the median of the slopes between all pairs (Theil 1950, Sen
-  /// 1968); a third of the pairs may be wild. Empty under kDriftPairs pairs or kDriftSpanNs.
+  /// 1968); a quarter of the pairs may be wild (its breakdown point is 29 %). Empty under kDriftPairs pairs
+  /// or kDriftSpanNs.
   std::optional<double> drift_ppm;
   /// Half of the drift's 95 % confidence interval (Sen 1968, with a normal approximation of Kendall's score).
   double drift_error_ppm = 0;
