@@ -36,6 +36,11 @@ void OffsetEstimator::add(std::int64_t offset_ns, std::int64_t at_ns) {
   }
 }
 
+void OffsetEstimator::expire(std::int64_t now_ns, std::int64_t least_ns) noexcept {
+  const std::int64_t horizon = std::max(rules_.window_ns, least_ns);
+  while (!window_.empty() && now_ns - window_.front().at_ns > horizon) window_.pop_front();
+}
+
 void OffsetEstimator::clear() noexcept {
   window_.clear();
   bad_run_ = good_run_ = 0;

@@ -52,6 +52,9 @@ class OffsetEstimator {
 
   /// @param at_ns  CLOCK_MONOTONIC; offsets come in the order of time
   void add(std::int64_t offset_ns, std::int64_t at_ns);
+  /// Forgets what is older than the window, or than `least_ns` where that is longer: for when offsets stopped
+  /// coming while frames did not.
+  void expire(std::int64_t now_ns, std::int64_t least_ns = 0) noexcept;
   /// Forgets the window, as after a jump of clocks; violations stay counted, a degraded state stays.
   void clear() noexcept;
 

@@ -1,12 +1,14 @@
 #include "pair_check.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace camring::syncmon {
 namespace {
 
 constexpr std::int64_t kCorrelateEveryNs = 250'000'000;
 constexpr std::int64_t kCountedParts = 16;  // of the window
+constexpr std::int64_t kPeriods = 3;        // of a slow ring, whose pairs are as rare
 
 }  // namespace
 
@@ -47,20 +49,38 @@ void PairCheck::add(sync::Side side, const Sighting& sighting) {
   stamps_.add(side, sighting.moment);
   drain(stamps_, by_stamps_);
   if (stamps_.counts().jumps != jumps) jumped_ns_ = newest_ns_;
-  if (!rules_.content) return remember_counts();
+  longest_ns_ = std::max(longest_ns_, sighting.period_ns);
+  if (rules_.content) read_code(side, sighting);
+  remember_counts();
+  if (rules_.content) correlate(side, sighting);
+  // Frames that come and tell nothing any more must not leave the last answer standing.
+  by_stamps_.expire(newest_ns_, kPeriods * longest_ns_);
+  by_pictures_.expire(newest_ns_, kPeriods * longest_ns_);
+}
+
+// Codes answer as long as they pair; a source may go over from the test pattern to a camera.
+void PairCheck::read_code(sync::Side side, const Sighting& sighting) {
+  const std::uint64_t pairs = codes_.counts().pairs;
   if (sighting.code) {
     sync::Moment moment = sighting.moment;
     moment.source_number = sighting.code->number;
     moment.timeline_ns = static_cast<std::int64_t>(sighting.code->clock_ns);
     codes_.set_period(side, sighting.period_ns);
-    const bool first = codes_.counts().pairs == 0;
     codes_.add(side, moment);
-    if (first && codes_.counts().pairs > 0) counted_.clear();  // of the stamps
-    drain(codes_, by_pictures_);
   }
-  remember_counts();
+  if (codes_.counts().pairs != pairs) codes_ns_ = newest_ns_;
+  const bool codes =
+      codes_ns_ != 0 && newest_ns_ - codes_ns_ <= std::max(rules_.offset.window_ns, kPeriods * longest_ns_);
+  if (std::exchange(by_codes_, codes) != codes) {
+    counted_.clear();  // of the other pairer
+    by_pictures_.clear();
+  }
+  drain(codes_, by_pictures_);
+}
+
+void PairCheck::correlate(sync::Side side, const Sighting& sighting) {
   if (sighting.luma) correlator_.add(side, sighting.moment.published_ns, *sighting.luma);
-  if (codes_.counts().pairs > 0 || newest_ns_ - correlated_ns_ < kCorrelateEveryNs) return;
+  if (by_codes_ || newest_ns_ - correlated_ns_ < kCorrelateEveryNs) return;
   correlated_ns_ = newest_ns_;
   content_ = correlator_.find();
   if (content_.why == sync::ContentAnswer::Why::found) by_pictures_.add(content_.offset_ns, newest_ns_);

@@ -52,9 +52,9 @@ class PairCheck {
   [[nodiscard]] std::size_t pairs() const noexcept { return answering().pairs(); }
 
  private:
-  [[nodiscard]] const sync::FramePairer& pairer() const noexcept {
-    return rules_.content && codes_.counts().pairs > 0 ? codes_ : stamps_;
-  }
+  [[nodiscard]] const sync::FramePairer& pairer() const noexcept { return by_codes_ ? codes_ : stamps_; }
+  void read_code(sync::Side side, const Sighting& sighting);
+  void correlate(sync::Side side, const Sighting& sighting);
   void remember_counts();
   void drain(sync::FramePairer& pairer, sync::OffsetEstimator& into);
   [[nodiscard]] const sync::OffsetEstimator& answering() const noexcept {
@@ -67,6 +67,9 @@ class PairCheck {
   sync::ContentCorrelator correlator_;
   sync::ContentAnswer content_;
   std::int64_t correlated_ns_ = 0, jumped_ns_ = 0, newest_ns_ = 0;
+  bool by_codes_ = false;        ///< the pictures' codes pair
+  std::int64_t codes_ns_ = 0;    ///< when they last did
+  std::int64_t longest_ns_ = 0;  ///< period of the slower ring
   std::array<bool, 2> inferred_{};
   /// What had been counted at times within the window, so that old losses are forgotten.
   struct Counted {

@@ -1,3 +1,7 @@
+#include <cstdlib>
+#include <random>
+#include <vector>
+
 #include "catch.h"
 #include "judge.h"
 #include "report.h"
@@ -80,4 +84,46 @@ TEST_CASE("report: the worst comparison decides, and a ring's death is said once
     item.verdict = judge(report.rings[0], report.rings[item.second], item.reading, limits, {}, kNow);
   CHECK(plugin_line(report) ==
         "SYNCMON CRITICAL - a b c: a: the ring's writer died; b: the ring's writer has ended\n");
+}
+
+TEST_CASE("pair check: pictures that tell nothing any more leave no answer standing", "[syncmon]") {
+  CheckRules rules;
+  rules.content = true;
+  PairCheck check(rules);
+  std::uint64_t number = 0;
+  std::mt19937 dice(1);
+  std::vector<double> light(40, 120);
+  // Twelve seconds: longer than the window. The second ring shows everything two frames later.
+  const auto film = [&](bool codes, double change) {
+    for (const std::uint64_t end = number + 360; number < end; ++number) {
+      std::normal_distribution<double> step(0, 1);
+      light.push_back(light.back() + change * step(dice) - (light.back() - 120) * 0.1);
+      for (const sync::Side side : {sync::Side::a, sync::Side::b}) {
+        const std::uint64_t late = side == sync::Side::b ? 2 : 0;
+        if (number < late) continue;
+        Sighting sighting;
+        sighting.period_ns = 33 * kMs;
+        sighting.moment.source_number = number;
+        sighting.moment.published_ns = sighting.moment.timeline_ns =
+            static_cast<std::int64_t>(number + 1) * 33 * kMs;
+        sighting.luma = light[light.size() - 1 - late];
+        if (codes)
+          sighting.code = PatternCode{static_cast<std::uint32_t>(number - late),
+                                      static_cast<std::uint64_t>(number - late + 1) * 33 * kMs};
+        check.add(side, sighting);
+      }
+    }
+  };
+  film(true, 6);
+  CHECK(check.reading().how == How::code);
+  CHECK(check.reading().estimate.p50_ns == 66 * kMs);
+  film(false, 6);
+  CHECK(check.reading().how == How::content);
+  CHECK(std::abs(check.reading().estimate.p50_ns - 66 * kMs) < 15 * kMs);
+  film(false, 0);
+  film(false, 0);
+  CHECK(check.reading().estimate.pairs == 0);
+  CHECK(judged(check.reading()).reasons.at(0).check == "content");
+  film(true, 0);
+  CHECK(check.reading().how == How::code);
 }

@@ -10,6 +10,7 @@ using namespace camring::sync;
 namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
+constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::int64_t kPeriod = 33 * kMs;
 
 }  // namespace
@@ -96,6 +97,18 @@ TEST_CASE("estimator: the window is bounded in time and in number", "[sync]") {
   CHECK(fast.pairs() == OffsetEstimator::kMemory);
   fast.clear();
   CHECK(fast.pairs() == 0);
+}
+
+TEST_CASE("estimator: offsets that stopped coming are forgotten, later where they are rare", "[sync]") {
+  OffsetEstimator estimator({.window_ns = kSecond});
+  estimator.add(5 * kMs, kSecond);
+  estimator.expire(2 * kSecond);
+  CHECK(estimator.pairs() == 1);
+  estimator.expire(3 * kSecond, 2 * kSecond);
+  CHECK(estimator.pairs() == 1);
+  estimator.expire(3 * kSecond);
+  CHECK(estimator.pairs() == 0);
+  CHECK_FALSE(estimator.suggestion());
 }
 
 TEST_CASE("delays: the latest ring is not delayed, the others wait for it", "[sync]") {
