@@ -27,7 +27,8 @@ void RingFeed::note(const FrameInfo& info) {
                          (info.flags & frame_flag::discontinuity) != 0))
     seen_.clear();
   seen_.push_back({info.number, info.capture_ns});
-  newest_ns_ = info.capture_ns;
+  // A clock that is ahead would keep the frame young for as long as it is.
+  newest_ns_ = std::min(info.capture_ns, info.publish_ns);
   // A camera that is too slow is to be known as such: so few frames say so, however long they took.
   while (seen_.size() > kMostSeen ||
          (seen_.size() > kRateFrames && info.capture_ns - seen_.front().capture_ns > kRateWindowNs))

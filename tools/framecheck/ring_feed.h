@@ -71,7 +71,7 @@ class RingFeed {
   };
   std::deque<Seen> seen_;  ///< that the rate is measured over: of one generation
   std::int64_t began_ns_;
-  std::optional<std::int64_t> newest_ns_;  ///< capture time of the newest frame of any generation
+  std::optional<std::int64_t> newest_ns_;  ///< when the newest frame of any generation was captured
 };
 
 }  // namespace camring::framecheck

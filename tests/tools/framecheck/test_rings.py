@@ -74,6 +74,18 @@ class Rings(ToolTest):
         self.assertEqual(self.once("--expect-fps", "10")[:2], ("CRITICAL", ["rate"]))
         self.assertEqual(self.once("--max-age", "1us")[:2], ("CRITICAL", ["stale"]))
 
+    def test_a_clock_that_is_ahead_hides_no_camera_that_stopped(self):
+        camera = self.camera()
+        camera.start_ns += 3_600_000_000_000
+        for number in range(10):
+            camera.publish(self.picture(), number)
+        self.assertEqual(self.once()[:2], ("OK", []))
+
+        def stale():
+            camera.beat()
+            return "stale" in self.once("--max-age", "200ms")[1]
+        wait_for("the ring to be stale", stale)
+
     def test_a_camera_that_is_far_too_slow_has_the_wrong_rate(self):
         # 0.8 frames a second: never stale, and only a few frames in any window of seconds.
         camera = self.camera()
