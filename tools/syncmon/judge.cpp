@@ -44,9 +44,14 @@ void judge_nothing(const PairReading& reading, Verdict& verdict) {
 
 void judge_offsets(const PairReading& reading, const Limits& limits, Verdict& verdict) {
   const std::string tolerance = duration_text(limits.tolerance);
-  if (reading.degraded || std::abs(reading.estimate.p50_ns) > limits.tolerance.count()) {
+  if (reading.degraded) {
     verdict.add(State::critical, "degraded",
                 "offset " + ms_text(reading.estimate.recent_ns) + ", tolerated are " + tolerance);
+  } else if (std::abs(reading.estimate.p50_ns) > limits.tolerance.count()) {
+    // Of few pairs, or after the last ones came in step again.
+    verdict.add(State::critical, "degraded",
+                "median offset " + ms_text(reading.estimate.p50_ns) + ", tolerated are " + tolerance +
+                    "; of late " + ms_text(reading.estimate.recent_ns));
   } else if (reading.violations > 0) {
     verdict.add(State::warning, "violations",
                 std::to_string(reading.violations) + " of " + std::to_string(reading.estimate.pairs) +

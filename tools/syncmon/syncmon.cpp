@@ -170,9 +170,15 @@ void Syncmon::look(std::vector<std::unique_ptr<RingFeed>>& feeds, const app::Sto
   // True: more may be there. Rings may hold more than the pairer remembers, and only the newest says how they
   // are now: all of it is read, in turns, so that partners meet.
   const auto drain = [&](std::size_t ring) {
-    const std::uint64_t head = rings_[ring].frames + kTurn;
-    while (rings_[ring].frames < head && feeds[ring]->next(0ns)) note(ring, feeds[ring]->sighting());
-    return rings_[ring].frames >= head;
+    RingFeed& feed = *feeds[ring];
+    for (std::size_t i = 0; i < kTurn; ++i) {
+      const std::uint64_t seen = feed.reader().seen();
+      if (feed.next(0ns))
+        note(ring, feed.sighting());
+      else if (feed.reader().seen() == seen)  // else it was a placeholder
+        return false;
+    }
+    return true;
   };
   for (std::size_t turn = 0; !stop.requested(); ++turn) {
     for (bool more = true; more && !stop.requested() && monotonic_ns() - start < most.count();) {

@@ -44,6 +44,14 @@ TEST_CASE("judge: within the tolerance is fine, beyond it is not, and the early 
   CHECK(advice(ring("a"), ring("b"), apart(kMs / 2)).empty());
 }
 
+TEST_CASE("judge: rings that are in step again say that it is the window that is not yet", "[syncmon]") {
+  PairReading reading = apart(-60 * kMs);
+  reading.estimate.recent_ns = 2 * kMs;
+  CHECK(judged(reading).reasons.at(0).text == "median offset -60 ms, tolerated are 50ms; of late 2 ms");
+  reading.degraded = true;
+  CHECK(judged(reading).reasons.at(0).text == "offset 2 ms, tolerated are 50ms");
+}
+
 TEST_CASE("judge: single violations warn, missing frames warn and then are critical", "[syncmon]") {
   PairReading reading = apart(10 * kMs);
   reading.violations = 2;

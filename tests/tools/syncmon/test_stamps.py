@@ -85,6 +85,18 @@ class Stamps(SyncTest):
         frames = [answer[name] for name in ("missing_in_a", "missing_in_b", "restarts", "jumps")]
         self.assertEqual(frames, [0, 0, 0, 0])
 
+    def test_what_comes_after_many_placeholders_is_seen(self):
+        start_ns = time.monotonic_ns()
+        for name, placeholders in (("left", 900), ("right", 0)):
+            camera = rings.Camera(self.lib, name, rings.RAW, 16, 16, frames=1024)
+            self.addCleanup(camera.close)
+            camera.start_ns = start_ns
+            for number in range(930):
+                flags = rings.KEYFRAME | (rings.PLACEHOLDER if number < placeholders else 0)
+                camera.publish(rings.picture(16, 16, number), number, flags)
+        answer = self.once("left", "right", "--tolerance", "5s")[2]
+        self.assertEqual((answer["paired_by"], answer["pairs"]), ("number", 30))
+
     def test_a_rings_own_threshold_holds_where_that_ring_is_compared(self):
         self.camera()
         self.channel("late", 0.2)
