@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "app/log.h"
 #include "app/options.h"
@@ -181,21 +182,28 @@ void Framecheck::keep_evidence(const av::ImageView& picture, const Verdict& verd
       [&] { app::log_info("saved " + save_evidence(evidence_, subject_, picture, verdict, realtime_ns())); });
 }
 
+bool Framecheck::take(const RingFeed& feed, Meter& meter, bool& old) const {
+  if (std::exchange(old, feed.older_than(limits_.max_age)) && !old) meter = Meter(roi_, samples_);
+  meter.add(feed.picture(), feed.frame().info);
+  if (feed.intact()) return true;
+  meter.take_back();
+  return false;
+}
+
 // Reads the newest frames that are there, and goes on while what it saw proves neither life nor freeze.
 void Framecheck::look(RingFeed& feed, Meter& meter, const app::Stop& stop) const {
   const std::int64_t end = monotonic_ns() + std::chrono::nanoseconds(kPatience).count();
+  bool old = false;
   feed.rewind(samples_);
   while (!stop.requested() && monotonic_ns() < end) {
     const Reading& reading = meter.reading();
     const bool undecided = reading.equal_frames > 0 && reading.equal_for < limits_.freeze_time;
-    if (reading.pictures >= samples_ && !undecided) return;
+    if (reading.pictures >= samples_ && !undecided && !old) return;
     if (!feed.reader().attached() && reading.pictures == 0) {
       (void)feed.next(kLook, false);
       if (!feed.reader().attached()) return;
     }
-    if (feed.next(kLook, false) != RingFeed::Got::picture) continue;
-    meter.add(feed.picture(), feed.frame().info);
-    if (!feed.intact()) meter.take_back();
+    if (feed.next(kLook, false) == RingFeed::Got::picture) (void)take(feed, meter, old);
   }
 }
 
@@ -252,20 +260,20 @@ ExitCode Framecheck::watch_ring(app::Context& context) {
   const std::int64_t end = learn_ ? monotonic_ns() + learn_->count() : INT64_MAX;
   std::int64_t due = monotonic_ns() + interval_.count(),
                save = monotonic_ns() + std::chrono::nanoseconds(kSaveEvery).count();
+  const std::int64_t patience = monotonic_ns() + std::chrono::nanoseconds(kPatience).count();
   std::string told;
   std::uint64_t looks = 0;
   bool fresh = false;  // a picture came since the baseline learnt the last
+  bool old = false;
   while (!context.stop.requested() && monotonic_ns() < end && std::ferror(stdout) == 0) {
     const RingFeed::Got got = feed.next(kLook, true);
     if (got == RingFeed::Got::picture) {
-      meter.add(feed.picture(), feed.frame().info);
-      if (feed.intact())
-        fresh = true;
-      else
-        meter.take_back();
+      if (take(feed, meter, old)) fresh = true;
       context.notify.ready();
       context.notify.alive();
     }
+    // An old picture at the beginning may be that of a ring that nobody had asked for new ones.
+    if (old && monotonic_ns() < patience) continue;
     Reading reading = meter.reading();
     feed.add_state(reading.values);
     Verdict verdict = judge(reading, limits_, learn_ ? nullptr : baseline(), hour_now());

@@ -32,6 +32,9 @@ class Framecheck final : public app::Tool {
   [[nodiscard]] ExitCode check_ring(const app::Stop& stop);
   [[nodiscard]] ExitCode check_media(const app::Stop& stop);
   [[nodiscard]] ExitCode watch_ring(app::Context& context);
+  /// Measures the feed's picture. Rings that are made on demand hold old ones, which say nothing beside new
+  /// ones: those are forgotten. @param old  whether the picture before was old; becomes whether this is
+  [[nodiscard]] bool take(const RingFeed& feed, Meter& meter, bool& old) const;
   void look(RingFeed& feed, Meter& meter, const app::Stop& stop) const;
   /// Prints and writes what is to be printed and written.
   void tell(const Reading& reading, const Verdict& verdict, bool lines);

@@ -116,6 +116,10 @@ void RingFeed::add_state(Values& values) const {
   values[Metric::age] = static_cast<double>(std::max<std::int64_t>(0, age)) * 1e-9;
 }
 
+bool RingFeed::older_than(std::chrono::nanoseconds age) const {
+  return monotonic_ns() - std::min(view_.info.capture_ns, view_.info.publish_ns) > age.count();
+}
+
 void RingFeed::judge_writer(Verdict& verdict) const {
   const WriterState state = reader_.writer_state();
   const std::string trouble(trouble_of(state));

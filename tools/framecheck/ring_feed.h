@@ -36,6 +36,8 @@ class RingFeed {
   /// Of the last Got::picture; until the next call.
   [[nodiscard]] const av::ImageView& picture() const noexcept { return picture_; }
   [[nodiscard]] const FrameView& frame() const noexcept { return view_; }
+  /// Whether that was captured longer ago than this.
+  [[nodiscard]] bool older_than(std::chrono::nanoseconds age) const;
   /// Whether picture() is whole up to now.
   [[nodiscard]] bool intact() const noexcept { return decoded_in_use_ || reader_.still_valid(view_); }
   /// The last frame's bytes, copied. False: overwritten.

@@ -1,16 +1,24 @@
 #include "ring_feed.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sync/picture.h"
 
 namespace camring::syncmon {
+namespace {
+
+constexpr std::int64_t kPauseNs = 250'000'000, kPausePeriods = 3;
+
+}  // namespace
 
 RingFeed::RingFeed(std::string name, bool content)
     : name_(std::move(name)),
       content_(content),
-      reader_(name_, {.start = ReadStart::oldest, .connect = true, .label = "syncmon"}) {}
+      reader_(name_, {.start = ReadStart::oldest, .connect = true, .label = "syncmon"}),
+      connected_ns_(monotonic_ns()) {}
 
 void RingFeed::check_format() const {
   const FrameFormat& format = reader_.format();
@@ -36,6 +44,16 @@ bool RingFeed::next(std::chrono::nanoseconds timeout) {
   return false;
 }
 
+// Channels that are made on demand stop while nobody reads: what they did not show then is not missing. From
+// here on somebody does.
+bool RingFeed::paused(const FrameInfo& info) {
+  const std::int64_t before = std::exchange(published_ns_, info.publish_ns);
+  if (before == 0) return false;
+  if (info.publish_ns > connected_ns_) return before <= connected_ns_;
+  return info.publish_ns - before >
+         std::max(kPauseNs, kPausePeriods * reader_.format().rate.period().count());
+}
+
 bool RingFeed::look() {
   const FrameInfo& info = view_.info;
   sighting_ = {};
@@ -44,7 +62,7 @@ bool RingFeed::look() {
   sighting_.moment.timeline_ns = info.source_capture_ns != 0 ? info.source_capture_ns : info.capture_ns;
   sighting_.moment.published_ns = info.publish_ns;
   sighting_.moment.generation = reader_.epoch();
-  sighting_.moment.gap_before = std::exchange(gap_, false) || view_.missed > 0;
+  sighting_.moment.gap_before = std::exchange(gap_, false) || paused(info) || view_.missed > 0;
   sighting_.capture_ns = info.capture_ns;
   sighting_.period_ns = reader_.format().rate.period().count();
   sighting_.inferred = (info.flags & frame_flag::inferred) != 0;

@@ -36,6 +36,7 @@ class RingFeed {
 
  private:
   [[nodiscard]] bool look();
+  [[nodiscard]] bool paused(const FrameInfo& info);
   void check_format() const;
 
   std::string name_;
@@ -44,6 +45,7 @@ class RingFeed {
   FrameView view_;
   Sighting sighting_;
   bool gap_ = false;
+  std::int64_t connected_ns_, published_ns_ = 0;
 };
 
 }  // namespace camring::syncmon

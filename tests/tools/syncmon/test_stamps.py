@@ -97,6 +97,15 @@ class Stamps(SyncTest):
         answer = self.once("left", "right", "--tolerance", "5s")[2]
         self.assertEqual((answer["paired_by"], answer["pairs"]), ("number", 30))
 
+    def test_what_a_channel_on_demand_did_not_show_to_nobody_is_not_missing(self):
+        self.camera("cam0", "--frames", "64")
+        self.start("shmpub", "cam0", "--out", "cam0.jpeg:mjpeg")
+        wait_for("the ring to be there", lambda: "cam0.jpeg" in self.rings())
+        for _ in range(3):
+            state, checks, answer = self.once("cam0", "cam0.jpeg", "--tolerance", "5s", "--time", "900ms")
+            self.assertEqual((state, checks, answer["missing_in_b"]), ("OK", [], 0))
+            wait_for("a pause", lambda: (self.rings()["cam0.jpeg"]["age_ms"] or 0) > 400)
+
     def test_a_rings_own_threshold_holds_where_that_ring_is_compared(self):
         self.camera()
         self.channel("late", 0.2)
