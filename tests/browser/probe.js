@@ -1,6 +1,6 @@
 // What the player's test adds to its page: the test pattern's code (libcommon/frame/pattern_code.h) read from each
 // picture when it is shown, and a log of what is appended. An expression: evaluates to true.
-window.probe ??= (() => {
+(window.probe ??= (() => {
   const kColumns = 32, kRows = 4, kWidth = 640, kHeight = 360;
   const canvas = document.createElement("canvas");
   canvas.width = kWidth;
@@ -74,4 +74,4 @@ window.probe ??= (() => {
   }
 
   return { read, corner, watch, shown, events, click };
-})() && true
+})()) && true;

@@ -33,7 +33,8 @@ class Player(ToolTest):
         self.addCleanup(self.browser.close)
 
     def serve(self):
-        self.server = self.start("sseserve", "cam0.high", "cam0.ai.high", "--listen", self.port)
+        self.server = self.start("sseserve", "--camera", "cam0,raw.high=cam0.high,annotated.high=cam0.ai.high",
+                                 "--listen", self.port)
         match = re.search(r"http://[\d.]+:(\d+)", self.server.wait_line("serving http"))
         self.port = int(match.group(1))
 
