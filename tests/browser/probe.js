@@ -66,7 +66,7 @@
     document.querySelector(`button[value=${view}]`).click();
     while (performance.now() < start + 10000) {
       const init = appended.findIndex((item, i) => i >= from && item.box === "ftyp");
-      const frame = init < 0 ? null : appended.slice(init).find((item) => item.box === "moof");
+      const frame = init < 0 ? null : appended.slice(init + 1).find((item) => item.box !== "ftyp");
       if (frame) return frame.at - start;
       await new Promise((done) => setTimeout(done, 2));
     }
