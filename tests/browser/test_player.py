@@ -23,8 +23,8 @@ class Player(ToolTest):
     def setUp(self):
         super().setUp()
         self.start("camcap", "test:", "cam0", "--size", "640x360", "--fps", "30")
-        self.start("shmpub", "cam0", "--out", "cam0.high:h264")
-        self.start("shmpub", "cam0", "--overlay", "time", "--out", "cam0.ai.high:h264")
+        self.start("shmpub", "cam0", "--out", "cam0.high:h264", "--out", "cam0.mjpeg:mjpeg")
+        self.start("shmpub", "cam0", "--overlay", "time", "--out", "cam0.ai.high:h264", "--out", "cam0.ai.mjpeg:mjpeg")
         for ring in ("cam0.high", "cam0.ai.high"):
             self.wait_ring(ring, 0)
         self.port = 0
@@ -33,7 +33,8 @@ class Player(ToolTest):
         self.addCleanup(self.browser.close)
 
     def serve(self):
-        self.server = self.start("sseserve", "--camera", "cam0,raw.high=cam0.high,annotated.high=cam0.ai.high",
+        self.server = self.start("sseserve", "--camera", "cam0,raw.high=cam0.high,raw.still=cam0.mjpeg,"
+                                 "annotated.high=cam0.ai.high,annotated.still=cam0.ai.mjpeg",
                                  "--listen", self.port)
         match = re.search(r"http://[\d.]+:(\d+)", self.server.wait_line("serving http"))
         self.port = int(match.group(1))
