@@ -327,6 +327,7 @@ class Session final : public Connection,
   void watch_for_end() {
     stream_.async_read_some(asio::buffer(scratch_),
                             [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
+                              if (self->ending_ && !self->closed_) return self->finish();
                               self->chatter_ += bytes;
                               if (error || self->closed_ || self->chatter_ > kMaxChatter)
                                 return self->close();
@@ -371,7 +372,7 @@ class Session final : public Connection,
     const auto& source = cursor_->reply().source;
     if (source == nullptr || !source->ended() || ending_) return;
     ending_ = true;
-    finish();
+    lowest().cancel();  // one read at a time: the one that waits for the client's end makes room
   }
 
   void wait_writable() {
