@@ -11,6 +11,8 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 
+#include "app/log.h"
+#include "app/notify.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "net/server_state.h"
@@ -169,5 +171,24 @@ std::size_t Server::clients() const noexcept { return state_->connections.size()
 std::uint64_t Server::refused() const noexcept { return state_->refused; }
 std::uint64_t Server::kicked() const noexcept { return state_->kicked; }
 const std::vector<ListeningSocket>& Server::listeners() const noexcept { return state_->sockets; }
+
+void listen_everywhere(Server& server, std::vector<std::string> places, const std::string& otherwise,
+                       bool tls, const std::string& open_advice) {
+  bool open_to_others = false;
+  const auto add = [&](ListeningSocket socket) {
+    open_to_others = open_to_others || !socket.loopback;
+    server.add_listener(std::move(socket));
+  };
+  auto passed = app::take_passed_sockets();
+  for (auto& socket : passed) add(adopt_listener(std::move(socket.fd), tls));
+  if (places.empty() && passed.empty()) places = {otherwise};
+  for (const std::string& place : places) add(listen_at(parse_listen(place), tls));
+  if (open_to_others && !open_advice.empty()) {
+    app::log_warning(
+        "listening to other machines without asking who they are: anybody who can connect sees the "
+        "pictures; " +
+        open_advice);
+  }
+}
 
 }  // namespace camring::net

@@ -109,4 +109,12 @@ class Server {
   std::unique_ptr<State> state_;
 };
 
+/// Listens where the service manager passed sockets and at `places` ("[HOST:]PORT", "unix:/path"); at
+/// `otherwise` when there are neither. Warns when other machines can connect and nobody is asked who they
+/// are.
+/// @param open_advice  for that warning; empty: clients are asked, no warning
+/// @throws Error as listen_at and adopt_listener do.
+void listen_everywhere(Server& server, std::vector<std::string> places, const std::string& otherwise,
+                       bool tls, const std::string& open_advice);
+
 }  // namespace camring::net

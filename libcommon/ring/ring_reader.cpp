@@ -293,6 +293,26 @@ std::string_view to_string(WriterState state) noexcept {
   return "absent";
 }
 
+std::string no_frame_because(WriterState state, std::string_view ring) {
+  switch (state) {
+    case WriterState::absent:
+      return "there is no ring '" + std::string(ring) + "' yet";
+    case WriterState::starting:
+      return "no frame has come yet";
+    case WriterState::live:
+      return "no frame for some time";
+    case WriterState::no_signal:
+      return "the source gives no signal";
+    case WriterState::stalled:
+      return "the writer is stopped or hangs";
+    case WriterState::ended:
+      return "the writer ended";
+    case WriterState::dead:
+      return "the writer died";
+  }
+  return "unknown";
+}
+
 std::string_view trouble_of(WriterState state) noexcept {
   switch (state) {
     case WriterState::absent:

@@ -50,5 +50,7 @@ enum class WriterState {
 /// What is wrong with a ring's writer, for people: "the ring's writer died". Empty while it is starting or
 /// live.
 [[nodiscard]] std::string_view trouble_of(WriterState state) noexcept;
+/// Why a ring gives no frame, for who waits for one: never empty. "there is no ring 'cam0' yet".
+[[nodiscard]] std::string no_frame_because(WriterState state, std::string_view ring);
 
 }  // namespace camring

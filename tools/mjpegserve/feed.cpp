@@ -31,26 +31,6 @@ std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more)
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
-std::string reason_of(WriterState writer, const std::string& name) {
-  switch (writer) {
-    case WriterState::absent:
-      return "there is no ring '" + name + "' yet";
-    case WriterState::starting:
-      return "no frame has come yet";
-    case WriterState::live:
-      return "no frame for some time";
-    case WriterState::no_signal:
-      return "the source gives no signal";
-    case WriterState::stalled:
-      return "the writer is stopped or hangs";
-    case WriterState::ended:
-      return "the writer ended";
-    case WriterState::dead:
-      return "the writer died";
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 std::shared_ptr<std::vector<std::uint8_t>> BufferPool::take() {
@@ -94,7 +74,7 @@ Feed::Feed(const std::string& ring, FeedOptions options, net::Server& server, ap
       age_(metrics.histogram("frame_age_seconds", "Age of a frame, capture to delivery to the network.",
                              {{"ring", ring}})) {
   state_.writer = WriterState::starting;
-  state_.reason = reason_of(WriterState::starting, name_);
+  state_.reason = no_frame_because(WriterState::starting, name_);
   beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once whether it can
   thread_ = std::thread([this] { run(); });
@@ -263,14 +243,14 @@ std::string Feed::trouble(const RingReader& reader, WriterState writer, std::int
     return "ring '" + name_ + "' holds " + describe(reader.format()) +
            ", not JPEG; serve the ring that this makes: shmpub " + name_ + " --out " + name_ + ".mjpeg:mjpeg";
   }
-  if (writer != WriterState::live && writer != WriterState::starting) return reason_of(writer, name_);
+  if (writer != WriterState::live && writer != WriterState::starting) return no_frame_because(writer, name_);
   const std::int64_t patient = patience().count();
   if (now - last_bad_ns_ <= patient && now - last_frame_ns_ > patient)
     return "its frames are no whole JPEG pictures";
   // An encoder that works on demand gives nothing while nobody asks: that is no fault.
   if (!demanded_ && last_frame_ns_ != 0) return {};
   if (now - std::max(last_frame_ns_, demanded_since_ns_) <= patient) return {};
-  return reason_of(writer, name_);
+  return no_frame_because(writer, name_);
 }
 
 // Called while nothing comes: says why, and shows it to who is watching.

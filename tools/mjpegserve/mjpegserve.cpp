@@ -21,25 +21,6 @@ void refuse_unfit_ring(const std::string& name) {
                   ".mjpeg:mjpeg; then mjpegserve " + name + ".mjpeg");
 }
 
-void listen(net::Server& server, const Options& options) {
-  const bool tls = !options.tls_cert.empty();
-  bool open_to_others = false;
-  const auto add = [&](net::ListeningSocket socket) {
-    open_to_others = open_to_others || !socket.loopback;
-    server.add_listener(std::move(socket));
-  };
-  auto passed = app::take_passed_sockets();
-  for (auto& socket : passed) add(net::adopt_listener(std::move(socket.fd), tls));
-  std::vector<std::string> places = options.listen;
-  if (places.empty() && passed.empty()) places = {"127.0.0.1:8080"};
-  for (const std::string& place : places) add(net::listen_at(net::parse_listen(place), tls));
-  if (open_to_others && options.auth_file.empty()) {
-    app::log_warning(
-        "listening to other machines without a password: anybody who can connect sees the pictures; "
-        "--auth-file FILE asks for one");
-  }
-}
-
 void print_urls(const net::Server& server, const Options& options) {
   for (const net::ListeningSocket& socket : server.listeners()) {
     app::log_info("serving " + socket.url + "/");
@@ -83,7 +64,8 @@ ExitCode Mjpegserve::run(app::Context& context) {
     server.use_passwords(passwords);
   }
   if (!options_.tls_cert.empty()) server.use_tls(options_.tls_cert, options_.tls_key);
-  listen(server, options_);
+  net::listen_everywhere(server, options_.listen, "127.0.0.1:8080", !options_.tls_cert.empty(),
+                         options_.auth_file.empty() ? "--auth-file FILE asks for a password" : "");
 
   std::vector<std::unique_ptr<Feed>> feeds;
   for (const std::string& ring : options_.rings) {

@@ -21,26 +21,6 @@ std::uint32_t random32() {
   return device();
 }
 
-std::string reason_of(WriterState writer, const std::string& name) {
-  switch (writer) {
-    case WriterState::absent:
-      return "there is no ring '" + name + "' yet";
-    case WriterState::starting:
-      return "no frame has come yet";
-    case WriterState::live:
-      return "no frame for some time";
-    case WriterState::no_signal:
-      return "the source gives no signal";
-    case WriterState::stalled:
-      return "the writer is stopped or hangs";
-    case WriterState::ended:
-      return "the writer ended";
-    case WriterState::dead:
-      return "the writer died";
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 Feed::Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
@@ -59,7 +39,7 @@ Feed::Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
                                    {{"ring", ring_}, {"reason", "unfit"}})),
       requests_total_(metrics.counter("keyframe_requests_total", "Keyframes asked for.", {{"ring", ring_}})),
       source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring_}})) {
-  state_.reason = reason_of(WriterState::absent, ring_);
+  state_.reason = no_frame_because(WriterState::absent, ring_);
   beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once what it makes
   thread_ = std::thread([this] { run(); });
@@ -227,9 +207,9 @@ void Feed::look(RingReader& reader) {
   const std::int64_t patient = options_.stale_after.count();
   std::string reason;
   if (writer != WriterState::live && writer != WriterState::starting) {
-    reason = reason_of(writer, ring_);
+    reason = no_frame_because(writer, ring_);
   } else if (demanded_ && now - std::max(last_frame_ns_, demanded_since_ns_) > patient) {
-    reason = reason_of(writer, ring_);
+    reason = no_frame_because(writer, ring_);
   }
   {
     const std::lock_guard lock(mutex_);

@@ -153,8 +153,9 @@ void Camera::steer(std::int64_t now_ns) {
   std::int64_t target = 0;
   if (options_.sync_mode != SyncMode::none && raw_.pairs() >= kEnoughPairs &&
       now_ns - last_pair_ns_ < kForgotten) {
-    const sync::Estimate estimate = raw_.estimate();
-    target = std::clamp<std::int64_t>(estimate.recent_ns, 0, kLongestHold);
+    const auto suggestion = raw_.suggestion();
+    if (suggestion && suggestion->delay_side == sync::Side::a)
+      target = std::min(suggestion->delay_ns, kLongestHold);
     // Another program's measurement, by the ring's own writer: what it says is more, where it sees more.
     if (!tracks_[0].empty()) target = std::max(target, tracks_[0].front()->state().correction_ns);
     if (options_.sync_mode == SyncMode::best) target = std::min(target, options_.tolerance.count());
@@ -165,8 +166,7 @@ void Camera::steer(std::int64_t now_ns) {
 
 bool Camera::stale(const Track& track, std::int64_t now_ns) const {
   const auto& history = track.history();
-  const TrackState state = track.state();
-  if (!state.coming) return true;
+  if (!track.coming()) return true;
   return !history.empty() && now_ns - history.back()->available_ns > options_.stale_after.count();
 }
 

@@ -25,8 +25,6 @@ class Gate {
   /// Whether the request may have this channel of this camera; an empty channel: any of them.
   [[nodiscard]] Verdict admit(const net::Request& request, const std::string& camera,
                               std::string_view channel) const;
-  /// The token alone; for renewals. @param camera  for what it must still be good
-  [[nodiscard]] bool open() const noexcept { return !keys_; }
 
  private:
   const Options& options_;

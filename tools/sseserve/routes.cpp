@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "answers.h"
 #include "base/clock.h"
 #include "openapi.h"
 #include "page.h"
@@ -21,15 +21,6 @@ constexpr std::size_t kMaxReserved = 1000;
 constexpr std::string_view kStreams = "/streams/sse/";
 constexpr std::string_view kPlain = "/streams/fmp4/";
 constexpr std::size_t kMaxId = 64;
-
-double ms(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-3) * 1e-3; }
-
-net::Response json(const ordered_json& value, int status = 200) {
-  net::Response response =
-      net::json_response(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  response.status = status;
-  return response;
-}
 
 // 128 bits: nobody guesses another viewer's.
 std::string new_id() {
@@ -60,42 +51,6 @@ net::Response no_body() {
   return net::problem(
       400,
       "the body is no JSON object of texts, e.g. {\"new_channel\":\"annotated\",\"connection_id\":\"…\"}");
-}
-
-ordered_json quality_json(const Track& track) {
-  const TrackState state = track.state();
-  std::string codec = state.mime;
-  if (const auto at = codec.find("codecs=\""); at != std::string::npos)
-    codec = codec.substr(at + 8, codec.size() - at - 9);
-  ordered_json one{{"name", track.quality()},
-                   {"ring", track.ring()},
-                   {"codec", codec},
-                   {"mime", state.mime},
-                   {"width", state.format.size.width},
-                   {"height", state.format.size.height},
-                   {"fps", state.fps},
-                   {"ready", state.ready},
-                   {"reason", state.reason},
-                   {"writer", std::string(to_string(state.writer))},
-                   {"units", state.units},
-                   {"missed", state.missed},
-                   {"viewers", track.viewers()},
-                   {"age_ms", nullptr}};
-  if (state.capture_ns) one["age_ms"] = ms(monotonic_ns() - *state.capture_ns);
-  return one;
-}
-
-ordered_json sync_json(const SyncState& sync) {
-  return {{"known", sync.known},
-          {"offset_ms", ms(sync.offset_ns)},
-          {"offset_p95_ms", ms(sync.p95_ns)},
-          {"jitter_ms", ms(sync.jitter_ns)},
-          {"drift_ppm", sync.drift_ppm ? ordered_json(*sync.drift_ppm) : ordered_json(nullptr)},
-          {"hold_ms", ms(sync.hold_ns)},
-          {"within", sync.within},
-          {"pairs", sync.pairs},
-          {"violations", sync.violations},
-          {"degraded", sync.degraded}};
 }
 
 net::Response page() {
@@ -399,126 +354,6 @@ net::Response Routes::renew_token(Camera& camera, const net::Request& request) {
   const std::int64_t expiry = verdict.claims->expiry_ns.value_or(INT64_MAX);
   if (!session->renew(std::move(*verdict.claims))) return net::problem(403, "the token is somebody else's");
   return json({{"expires_in_ms", ms(expiry - realtime_ns())}});
-}
-
-net::Response Routes::state() const {
-  ordered_json cameras = ordered_json::array();
-  for (const auto& camera : cameras_) {
-    ordered_json channels = ordered_json::array();
-    bool ready = false;
-    std::string reason;
-    for (const Channel channel : {Channel::raw, Channel::annotated}) {
-      ordered_json qualities = ordered_json::array();
-      for (const auto& track : camera->tracks(channel)) {
-        qualities.push_back(quality_json(*track));
-        const TrackState state = track->state();
-        ready = ready || state.ready;
-        if (reason.empty()) reason = state.reason;
-      }
-      if (!qualities.empty())
-        channels.push_back({{"name", to_string(channel)}, {"qualities", std::move(qualities)}});
-    }
-    cameras.push_back({{"name", camera->name()},
-                       {"ready", ready},
-                       {"reason", ready ? "" : reason},
-                       {"channels", std::move(channels)}});
-  }
-  return json({{"tool", "sseserve"},
-               {"version", CAMRING_VERSION},
-               {"streams", streams()},
-               {"max_streams", options_.max_connections},
-               {"cameras", std::move(cameras)}});
-}
-
-net::Response Routes::sync_stats(const Camera& camera) const {
-  ordered_json all{
-      {"camera", camera.name()}, {"mode", options_.sync}, {"tolerance_ms", ms(options_.tolerance.count())}};
-  all.update(sync_json(camera.sync()));
-  return json(all);
-}
-
-net::Response Routes::dual_stats() const {
-  ordered_json all = ordered_json::array();
-  for (const auto& camera : cameras_) {
-    if (camera->tracks(Channel::raw).empty() || camera->tracks(Channel::annotated).empty()) continue;
-    std::size_t viewers = 0;
-    std::uint64_t switches = 0;
-    for (const auto& session : camera->sessions()) {
-      viewers += session->order().dual;
-      switches += session->switches;
-    }
-    ordered_json one{{"camera", camera->name()}, {"viewers", viewers}, {"switches", switches}};
-    one.update(sync_json(camera->sync()));
-    all.push_back(std::move(one));
-  }
-  return json({{"mode", options_.sync},
-               {"tolerance_ms", ms(options_.tolerance.count())},
-               {"cameras", std::move(all)}});
-}
-
-net::Response Routes::stats() const {
-  ordered_json all = ordered_json::array();
-  const std::int64_t now = monotonic_ns();
-  for (const auto& camera : cameras_) {
-    for (const auto& session : camera->sessions()) {
-      // Connection ids are keys to streams: not shown.
-      all.push_back({{"camera", camera->name()},
-                     {"channel", to_string(session->track().channel())},
-                     {"quality", session->track().quality()},
-                     {"dual", session->order().dual},
-                     {"format", session->order().format},
-                     {"sent", session->sent()},
-                     {"skipped", session->skipped()},
-                     {"age_s", static_cast<double>(now - session->began_ns()) * 1e-9}});
-    }
-  }
-  const std::size_t count = all.size();
-  return json({{"streams", count},
-               {"max_streams", options_.max_connections},
-               {"refused", refused_.value() + server_.refused()},
-               {"kicked", server_.kicked()},
-               {"sessions", std::move(all)}});
-}
-
-net::Response Routes::health() const {
-  std::size_t ready = 0, tracks = 0;
-  for (const auto& camera : cameras_) {
-    for (const Channel channel : {Channel::raw, Channel::annotated}) {
-      for (const auto& track : camera->tracks(channel)) {
-        ++tracks;
-        ready += track->state().ready;
-      }
-    }
-  }
-  const bool full = streams() >= options_.max_connections;
-  const char* status = ready == 0 ? "down" : full || ready < tracks ? "degraded" : "ok";
-  net::Response response =
-      json({{"status", status}, {"rings", tracks}, {"ready", ready}, {"full", full}}, ready == 0 ? 503 : 200);
-  if (ready == 0) response.headers.emplace_back("Retry-After", "2");
-  return response;
-}
-
-net::Response Routes::ready() const {
-  std::string reasons;
-  for (const auto& camera : cameras_) {
-    for (const Channel channel : {Channel::raw, Channel::annotated}) {
-      for (const auto& track : camera->tracks(channel)) {
-        const TrackState state = track->state();
-        if (!state.ready) reasons += (reasons.empty() ? "" : "; ") + track->ring() + ": " + state.reason;
-      }
-    }
-  }
-  if (reasons.empty()) return {200, "text/plain; charset=utf-8", {}, "ready\n", nullptr};
-  return net::problem(503, reasons, {{"Retry-After", "2"}});
-}
-
-net::Response Routes::metrics() const {
-  connections_.set(static_cast<double>(server_.clients()));
-  kicked_.add(server_.kicked() - kicked_.value());
-  net::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = metrics_.render();
-  return response;
 }
 
 }  // namespace camring::sseserve

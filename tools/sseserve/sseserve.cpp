@@ -33,25 +33,6 @@ void refuse_unfit_ring(const std::string& name) {
               "make one that can be served: shmpub " + name + " --out " + name + ".h264:h264");
 }
 
-void listen(net::Server& server, const Options& options) {
-  const bool tls = !options.tls_cert.empty();
-  bool open_to_others = false;
-  const auto add = [&](net::ListeningSocket socket) {
-    open_to_others = open_to_others || !socket.loopback;
-    server.add_listener(std::move(socket));
-  };
-  auto passed = app::take_passed_sockets();
-  for (auto& socket : passed) add(net::adopt_listener(std::move(socket.fd), tls));
-  std::vector<std::string> places = options.listen;
-  if (places.empty() && passed.empty()) places = {"127.0.0.1:8081"};
-  for (const std::string& place : places) add(net::listen_at(net::parse_listen(place), tls));
-  if (open_to_others && options.auth == "none") {
-    app::log_warning(
-        "listening to other machines without tokens: anybody who can connect sees the pictures; "
-        "--auth jwt --jwt-key FILE asks for one");
-  }
-}
-
 void print_urls(const net::Server& server, const Options& options) {
   for (const net::ListeningSocket& socket : server.listeners()) {
     app::log_info("serving " + socket.url + "/");
@@ -107,7 +88,8 @@ ExitCode Sseserve::run(app::Context& context) {
     routes->serve(request, reply);
   });
   if (!options_.tls_cert.empty()) server.use_tls(options_.tls_cert, options_.tls_key);
-  listen(server, options_);
+  net::listen_everywhere(server, options_.listen, "127.0.0.1:8081", !options_.tls_cert.empty(),
+                         options_.auth == "none" ? "--auth jwt --jwt-key FILE asks for a token" : "");
 
   std::vector<std::unique_ptr<Camera>> cameras;
   for (const CameraSpec& spec : options_.cameras)

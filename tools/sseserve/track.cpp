@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "av/jpeg.h"
 #include "base/clock.h"
@@ -65,26 +66,6 @@ std::string dump(const ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string reason_of(WriterState writer, const std::string& ring) {
-  switch (writer) {
-    case WriterState::absent:
-      return "there is no ring '" + ring + "' yet";
-    case WriterState::starting:
-      return "no frame has come yet";
-    case WriterState::live:
-      return "no frame for some time";
-    case WriterState::no_signal:
-      return "the source gives no signal";
-    case WriterState::stalled:
-      return "the writer is stopped or hangs";
-    case WriterState::ended:
-      return "the writer ended";
-    case WriterState::dead:
-      return "the writer died";
-  }
-  return "unknown";
-}
-
 app::Labels labels(const std::string& camera, Channel channel, const std::string& ring) {
   return {{"camera", camera}, {"channel", to_string(channel)}, {"ring", ring}};
 }
@@ -118,7 +99,7 @@ Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions
           metrics.gauge("source_up", "1 while fresh frames come.", labels(camera_, channel, spec_.ring))) {
   // Ids of an earlier run must not be taken for ours.
   run_ = spec_.ring + "-" + std::to_string(realtime_ns() / 1'000'000) + "-";
-  state_.reason = reason_of(WriterState::starting, spec_.ring);
+  state_.reason = no_frame_because(WriterState::starting, spec_.ring);
   beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once whether it can
   thread_ = std::thread([this] { run_thread(); });
@@ -132,6 +113,11 @@ Track::~Track() {
 TrackState Track::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
+}
+
+bool Track::coming() const {
+  const std::lock_guard lock(mutex_);
+  return state_.coming;
 }
 
 void Track::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
@@ -180,14 +166,35 @@ void Track::arrived(UnitPtr unit) {
   wake_viewers();
 }
 
-void Track::hand_over(std::shared_ptr<Unit> unit) {
-  if (unit->event == nullptr) return;
+// Wraps what was made and posts it. @param info  of the first frame in it
+void Track::hand_over(std::string_view event, const FrameInfo& info, std::int64_t wall_offset_ns, bool key,
+                      const Span& span, std::vector<std::uint8_t> bytes) {
+  const std::string detections = std::exchange(detections_, {});
   if (under_way_.load() >= kMaxUnderWay) {
     late_total_.add();
     await_key_ = true;
     return;
   }
-  unit->sequence = sequence_++;
+  auto unit = std::make_shared<Unit>();
+  unit->sequence = sequence_;
+  unit->key = key;
+  unit->source_number = info.source_number;
+  unit->source_capture_ns = info.source_capture_ns;
+  unit->available_ns = monotonic_ns();
+  unit->init = init_;
+  const std::string json = dump({{"channel", to_string(channel_)},
+                                 {"quality", spec_.name},
+                                 {"seq", sequence_},
+                                 {"number", info.source_number},
+                                 {"key", key},
+                                 {"time", static_cast<double>(span.decode_time) / av::kVideoTimescale},
+                                 {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
+                                 {"duration", span.duration_ms}});
+  unit->event =
+      event_chunk(detections, event, run_ + std::to_string(sequence_), json, bytes, info.source_capture_ns);
+  unit->bytes = chunk_of(std::move(bytes), info.source_capture_ns, true);
+  if (unit->event == nullptr) return unfit_total_.add();
+  ++sequence_;
   units_total_.add();
   under_way_.fetch_add(1);
   server_.post([this, alive = std::weak_ptr(alive_), unit = UnitPtr(std::move(unit))] {
@@ -247,14 +254,8 @@ void Track::take_video(const FrameInfo& info, std::int64_t wall_offset_ns, const
         static_cast<std::uint32_t>(std::min<std::uint64_t>(time - samples_.back().decode_time, 900'000));
   last_decode_time_ = time;
   if (samples_.empty()) first_info_ = info;
-  if (!metadata.empty() && detections_.size() < kMaxDetections) {
-    ordered_json json{{"channel", to_string(channel_)},
-                      {"number", info.source_number},
-                      {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
-                      {"metadata", ordered_json::parse(metadata, nullptr, false)}};
-    if (!json["metadata"].is_discarded()) detections_ += "event: detections\ndata: " + dump(json) + "\n\n";
-  }
-  samples_.push_back({frame_, time, duration, key});
+  note_detections(info, wall_offset_ns, metadata);
+  samples_.push_back({std::exchange(frame_, {}), time, duration, key});
   const std::uint64_t span = time - samples_.front().decode_time + duration;
   if (span >= media_time(options_.fragment_time.count())) flush(wall_offset_ns);
 }
@@ -275,34 +276,17 @@ void Track::flush(std::int64_t wall_offset_ns) {
   std::vector<std::uint8_t> bytes;
   const av::Fmp4Fault fault = writer_->write(fragment, bytes);
   const bool key = samples_.front().key;
-  const double seconds = static_cast<double>(samples_.front().decode_time) / av::kVideoTimescale;
   samples_.clear();
-  std::string detections;
-  detections.swap(detections_);
   if (fault != av::Fmp4Fault::none) {
+    detections_.clear();
     unfit_total_.add();
     await_key_ = true;
     if (fault == av::Fmp4Fault::new_parameters) writer_.reset();
     return;
   }
-  auto unit = std::make_shared<Unit>();
-  unit->key = key;
-  unit->source_number = first_info_.source_number;
-  unit->source_capture_ns = first_info_.source_capture_ns;
-  unit->available_ns = monotonic_ns();
-  unit->init = init_;
-  const std::string json = dump({{"channel", to_string(channel_)},
-                                 {"quality", spec_.name},
-                                 {"seq", sequence_},
-                                 {"number", first_info_.source_number},
-                                 {"key", key},
-                                 {"time", seconds},
-                                 {"capture", milliseconds(*fragment.capture_wall_ns)},
-                                 {"duration", static_cast<double>(duration) * 1000 / av::kVideoTimescale}});
-  unit->event = event_chunk(detections, "fragment", run_ + std::to_string(sequence_), json, bytes,
-                            first_info_.source_capture_ns);
-  unit->bytes = chunk_of(std::move(bytes), first_info_.source_capture_ns, true);
-  hand_over(std::move(unit));
+  hand_over("fragment", first_info_, wall_offset_ns, key,
+            {fragment.decode_time, static_cast<double>(duration) * 1000 / av::kVideoTimescale},
+            std::move(bytes));
 }
 
 void Track::take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata) {
@@ -312,35 +296,22 @@ void Track::take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const 
     const std::lock_guard lock(mutex_);
     state_.mime = "image/jpeg";
   }
-  ordered_json json{{"channel", to_string(channel_)},
-                    {"quality", spec_.name},
-                    {"seq", sequence_},
-                    {"number", info.source_number},
-                    {"key", true},
-                    {"time", static_cast<double>(media_time(info.source_capture_ns)) / av::kVideoTimescale},
-                    {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
-                    {"duration", milliseconds(period_ns_)}};
-  std::string detections;
-  if (!metadata.empty() && metadata.size() < kMaxDetections) {
-    const ordered_json parsed = ordered_json::parse(metadata, nullptr, false);
-    if (!parsed.is_discarded())
-      detections = "event: detections\ndata: " +
-                   dump({{"channel", to_string(channel_)},
-                         {"number", info.source_number},
-                         {"capture", json["capture"]},
-                         {"metadata", parsed}}) +
-                   "\n\n";
-  }
-  auto unit = std::make_shared<Unit>();
-  unit->key = true;
-  unit->source_number = info.source_number;
-  unit->source_capture_ns = info.source_capture_ns;
-  unit->available_ns = monotonic_ns();
-  unit->init = init_;
-  unit->event = event_chunk(detections, "jpeg", run_ + std::to_string(sequence_), dump(json), frame_,
-                            info.source_capture_ns);
-  unit->bytes = chunk_of(frame_, info.source_capture_ns, true);
-  hand_over(std::move(unit));
+  note_detections(info, wall_offset_ns, metadata);
+  hand_over("jpeg", info, wall_offset_ns, true,
+            {media_time(info.source_capture_ns), milliseconds(period_ns_)}, std::exchange(frame_, {}));
+}
+
+// They go out with the unit that is being made.
+void Track::note_detections(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata) {
+  if (metadata.empty() || detections_.size() >= kMaxDetections) return;
+  ordered_json parsed = ordered_json::parse(metadata, nullptr, false);
+  if (parsed.is_discarded()) return;
+  detections_ += "event: detections\ndata: " +
+                 dump({{"channel", to_string(channel_)},
+                       {"number", info.source_number},
+                       {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
+                       {"metadata", std::move(parsed)}}) +
+                 "\n\n";
 }
 
 void Track::take_frame(RingReader& reader, const FrameView& view) {
@@ -402,11 +373,12 @@ std::string Track::trouble(const RingReader& reader, WriterState writer, std::in
            ", which browsers don't play; serve the ring that this makes: shmpub " + spec_.ring + " --out " +
            spec_.ring + ".h264:h264";
   }
-  if (writer != WriterState::live && writer != WriterState::starting) return reason_of(writer, spec_.ring);
+  if (writer != WriterState::live && writer != WriterState::starting)
+    return no_frame_because(writer, spec_.ring);
   // An encoder that works on demand gives nothing while nobody asks: that is no fault.
   if (!demanded_ && last_frame_ns_ != 0) return {};
   if (now - std::max(last_frame_ns_, demanded_since_ns_) <= options_.stale_after.count()) return {};
-  return reason_of(writer, spec_.ring);
+  return no_frame_because(writer, spec_.ring);
 }
 
 // Called while nothing comes: says why.

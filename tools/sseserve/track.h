@@ -63,6 +63,7 @@ class Track {
   [[nodiscard]] const std::string& ring() const noexcept { return spec_.ring; }
   [[nodiscard]] TrackState state() const;
   [[nodiscard]] bool alive() const noexcept;
+  [[nodiscard]] bool coming() const;  ///< TrackState::coming
 
   /// The newest units, the oldest first: at least the group of pictures at hand. Sequences without gaps.
   [[nodiscard]] const std::deque<UnitPtr>& history() const noexcept { return history_; }
@@ -77,6 +78,10 @@ class Track {
   std::function<void(const Unit&)> on_unit;  ///< after each one, in the event loop
 
  private:
+  struct Span {
+    std::uint64_t decode_time;  // on the media time line
+    double duration_ms;
+  };
   struct Sample {
     std::vector<std::uint8_t> bytes;
     std::uint64_t decode_time;
@@ -90,7 +95,9 @@ class Track {
   void take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
   [[nodiscard]] bool renew_writer(std::span<const std::uint8_t> extradata, Size size);
   void flush(std::int64_t wall_offset_ns);
-  void hand_over(std::shared_ptr<Unit> unit);
+  void note_detections(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
+  void hand_over(std::string_view event, const FrameInfo& info, std::int64_t wall_offset_ns, bool key,
+                 const Span& span, std::vector<std::uint8_t> bytes);
   void arrived(UnitPtr unit);
   void look(RingReader& reader);
   void track_demand(RingReader& reader);
