@@ -36,7 +36,8 @@ class Page(ServerTest):
         first = self.browser.value(SUM)
         wait_for("another picture", lambda: self.browser.value(SUM) != first)
         wait_for("the rate", lambda: "fps" in (self.browser.value("document.querySelector('.numbers').textContent") or ""))
-        self.assertEqual(self.browser.value("document.querySelector('.notice').textContent"), "")
+        wait_for("no notice over a live picture",
+                 lambda: self.browser.value("document.querySelector('.notice').textContent") == "")
 
         camcap.stop(signal.SIGKILL)
         wait_for("the notice", lambda: "camera is gone" in self.browser.value("document.querySelector('.notice').textContent"))
