@@ -7,7 +7,9 @@
 
 namespace camring::app {
 
-/// Writes by way of a temporary file beside it and rename(2). @throws Error: no_input, no_permission, system.
+/// Writes by way of a temporary file beside it and rename(2); a link stays and its file is replaced; what is
+/// no file (a pipe, /dev/stdout) is written as it is. @param action  "write metrics": for errors. @throws
+/// Error: no_input, no_permission, system.
 void write_file(const std::string& path, std::span<const std::uint8_t> bytes, const std::string& action);
 void write_file(const std::string& path, const std::string& text, const std::string& action);
 

@@ -1,17 +1,12 @@
 #include "snapshot.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <vector>
 
+#include "app/write_file.h"
 #include "av/image.h"
 #include "av/jpeg.h"
 #include "av/scaler.h"
 #include "base/error.h"
-#include "base/unique_fd.h"
 
 namespace camring::shmcat {
 namespace {
@@ -54,25 +49,8 @@ std::vector<std::uint8_t> ppm_of(const av::ImageView& picture) {
   return out;
 }
 
-void write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
-  const std::string temporary = path + ".part" + std::to_string(::getpid());
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!fd) throw system_error(errno, "write snapshot", path, "is its directory there and writable?");
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd.get(), bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) {
-      const int error = errno;
-      ::unlink(temporary.c_str());
-      throw system_error(error, "write snapshot", path, "free some space");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(done));
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    throw system_error(error, "write snapshot", path);
-  }
+void write_picture(const std::string& path, std::span<const std::uint8_t> bytes) {
+  app::write_file(path, bytes, "write snapshot");
 }
 
 }  // namespace
@@ -86,7 +64,7 @@ void check_snapshot_name(const std::string& path) {
 void write_snapshot(const std::string& path, const FrameFormat& format,
                     std::span<const std::uint8_t> payload) {
   if (ending(path) == ".raw" || (format.codec == Codec::mjpeg && is_jpeg(path)))
-    return write_file(path, payload);
+    return write_picture(path, payload);
   av::Image decoded;
   av::ImageView picture;
   if (format.codec == Codec::raw) {
@@ -100,7 +78,7 @@ void write_snapshot(const std::string& path, const FrameFormat& format,
                 "take it from a ring that shmpub makes: --out NAME:mjpeg");
   }
   if (!picture) throw Error(ExitCode::data, "write snapshot", path, "the frame is damaged", "try again");
-  write_file(path, is_jpeg(path) ? jpeg_of(picture) : ppm_of(picture));
+  write_picture(path, is_jpeg(path) ? jpeg_of(picture) : ppm_of(picture));
 }
 
 }  // namespace camring::shmcat
