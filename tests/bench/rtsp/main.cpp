@@ -18,6 +18,7 @@ namespace {
 
 using namespace bench;
 
+constexpr int kServerCore = 0, kOthersCore = 1;
 constexpr double kSettle = 1, kSettleStalled = 12;  // seconds; the latter fills what buffers a socket has
 
 struct Options {
@@ -25,7 +26,7 @@ struct Options {
   std::string sides = "limit,rtspserve,gst-rtsp-server";
   double seconds = 5;
   int repeats = 3;
-  bool no_stalled = false;
+  bool no_stalled = false, apart = false;
 };
 
 struct Figures {
@@ -104,6 +105,7 @@ class Bench {
   [[nodiscard]] Figures run(const Side& side, const Case& one) const {
     const Server server = side.start(one.udp);
     const pid_t pid = server.process.pid();
+    if (options_.apart) keep_to_core(pid, kServerCore);
     const double before_kb = anonymous_kb(pid);
     Load load(server.port, one.udp, one.clients, one.stalled);
     (void)load.run(one.settle);
@@ -160,11 +162,13 @@ int main(int argc, char** argv) {
   cli.add_option("--seconds", options.seconds, "Of a run")->check(CLI::Range(1, 600))->capture_default_str();
   cli.add_option("--repeats", options.repeats, "Runs of each case")->check(CLI::Range(1, 100));
   cli.add_flag("--no-stalled", options.no_stalled, "Leave out the client that never reads");
+  cli.add_flag("--apart", options.apart, "The server on core 0, its clients and its camera on core 1");
   CLI11_PARSE(cli, argc, argv);
 
   ::signal(SIGPIPE, SIG_IGN);
   allow_many_files();
   try {
+    if (options.apart) keep_to_core(::getpid(), kOthersCore);  // children inherit it
     const RingDirectory directory;
     const std::string clip_path = std::string(::getenv("CAMRING_DIR")) + "/clip";
     const Clip clip = make_clip(10 * kFps);

@@ -1,6 +1,7 @@
 #include "sides.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <system_error>
 
 #include "base/clock.h"
 #include "limit.h"
@@ -136,6 +138,17 @@ double cpu_seconds(pid_t pid) {
     total += ns * 1e-9;
   }
   return total;
+}
+
+void keep_to_core(pid_t pid, int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(core), &set);
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    const pid_t thread = std::atoi(task.path().filename().c_str());
+    if (::sched_setaffinity(thread, sizeof set, &set) != 0)
+      throw std::system_error(errno, std::generic_category(), "keep to core " + std::to_string(core));
+  }
 }
 
 double anonymous_kb(pid_t pid) {
