@@ -12,9 +12,11 @@
 namespace camring::net {
 
 /// An object as text. Empty for anything else, for bad UTF-8 and for one with the same name twice, at any
-/// depth. Any text may come in. Internal to the room.
+/// depth. Any text may come in; any thread.
 [[nodiscard]] inline std::optional<nlohmann::json> parse_strict_object(std::string_view text) {
   using nlohmann::json;
+  // Never legal, and the end for this parser: what follows would be seen by other readers alone.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   std::vector<std::set<std::string>> names;
   bool twice = false;
   const json::parser_callback_t watch = [&](int, json::parse_event_t event, json& parsed) {

@@ -1,38 +1,10 @@
 #include "gate.h"
 
 #include "base/clock.h"
+#include "wishes.h"
 
 namespace camring::sseserve {
 namespace {
-
-constexpr std::string_view kCookie = "camring_token=";
-
-// RFC 6750: in the header; in a cookie of this name; or in the query, for EventSource, which can't set
-// headers.
-std::string token_of(const net::Request& request) {
-  const std::string_view header = request.header("authorization");
-  constexpr std::string_view kBearer = "bearer ";
-  if (header.size() > kBearer.size()) {
-    bool bearer = true;
-    for (std::size_t i = 0; i < kBearer.size(); ++i)
-      bearer = bearer && (header[i] | 0x20) == (kBearer[i] | 0x20);
-    if (bearer) {
-      std::string_view token = header.substr(kBearer.size());
-      while (token.starts_with(' ')) token.remove_prefix(1);
-      return std::string(token);
-    }
-  }
-  std::string_view cookies = request.header("cookie");
-  while (!cookies.empty()) {
-    const auto end = cookies.find(';');
-    std::string_view one = cookies.substr(0, end);
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    if (one.starts_with(kCookie)) return std::string(one.substr(kCookie.size()));
-    if (end == std::string_view::npos) break;
-    cookies.remove_prefix(end + 1);
-  }
-  return request.target.get("access_token").value_or("");
-}
 
 net::Response unauthorized(const std::string& why, const char* error) {
   return net::problem(
@@ -53,7 +25,7 @@ void Gate::reload() {
 Gate::Verdict Gate::admit(const net::Request& request, const std::string& camera,
                           std::string_view channel) const {
   if (!keys_) return {};
-  const std::string token = token_of(request);
+  const std::string token = read_token(request);
   if (token.empty())
     return {std::nullopt,
             unauthorized("a token is needed: 'Authorization: Bearer …', the cookie camring_token, or "

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "answers.h"
 #include "base/clock.h"
@@ -18,9 +19,6 @@ using nlohmann::ordered_json;
 
 constexpr std::int64_t kReservedNs = 30'000'000'000;
 constexpr std::size_t kMaxReserved = 1000;
-constexpr std::string_view kStreams = "/streams/sse/";
-constexpr std::string_view kPlain = "/streams/fmp4/";
-constexpr std::size_t kMaxId = 64;
 
 // 128 bits: nobody guesses another viewer's.
 std::string new_id() {
@@ -32,25 +30,6 @@ std::string new_id() {
     text += "0123456789abcdef"[byte & 15];
   }
   return text;
-}
-
-/// A body's members, texts alone. Empty: it is no JSON object, or one of them is no text.
-std::optional<std::map<std::string, std::string>> texts_of(const std::string& body) {
-  const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, false);
-  if (!parsed.is_object()) return std::nullopt;
-  std::map<std::string, std::string> all;
-  for (const auto& [name, value] : parsed.items()) {
-    if (value.is_null()) continue;
-    if (!value.is_string()) return std::nullopt;
-    all[name] = value.get<std::string>();
-  }
-  return all;
-}
-
-net::Response no_body() {
-  return net::problem(
-      400,
-      "the body is no JSON object of texts, e.g. {\"new_channel\":\"annotated\",\"connection_id\":\"…\"}");
 }
 
 net::Response page() {
@@ -105,10 +84,14 @@ std::size_t Routes::streams_of(const std::string& subject) const {
 }
 
 void Routes::serve(const net::Request& request, const net::Reply& reply) {
-  if (request.method == "GET" || request.method == "HEAD") return get(request, reply);
-  if (request.method == "POST") return post(request, reply);
-  reply(
-      net::problem(405, "only GET, HEAD and POST are served here", {{"Allow", "GET, HEAD, POST, OPTIONS"}}));
+  try {
+    if (request.method == "GET" || request.method == "HEAD") return get(request, reply);
+    if (request.method == "POST") return reply(post(request));
+    reply(net::problem(405, "only GET, HEAD and POST are served here",
+                       {{"Allow", "GET, HEAD, POST, OPTIONS"}}));
+  } catch (const std::invalid_argument& error) {  // what is asked for can't be so
+    reply(net::problem(400, error.what()));
+  }
 }
 
 void Routes::get(const net::Request& request, const net::Reply& reply) {
@@ -128,58 +111,45 @@ void Routes::get(const net::Request& request, const net::Reply& reply) {
   if (path == "/streams/sse/stats") return general(&Routes::stats);
   if (path == "/streams/dual-channel/stats") return general(&Routes::dual_stats);
 
-  const bool plain = path.starts_with(kPlain);
-  if (!plain && !path.starts_with(kStreams))
-    return reply(net::problem(404, "nothing is here; /openapi.json says what there is"));
-  const std::string rest = path.substr(plain ? kPlain.size() : kStreams.size());
-  const auto slash = rest.find('/');
-  Camera* const camera = find(rest.substr(0, slash));
-  const std::string what = slash == std::string::npos ? "" : rest.substr(slash + 1);
+  const auto place = read_place(path);
+  if (!place) return reply(net::problem(404, "nothing is here; /openapi.json says what there is"));
+  Camera* const camera = find(place->camera);
   if (camera == nullptr) return reply(net::problem(404, "no such camera is served here; /state lists them"));
-  if (!plain && what == "sync-stats") {
+  const std::string& what = place->what;
+  if (!place->plain && what == "sync-stats") {
     if (auto verdict = gate_.admit(request, camera->name(), {}); verdict.refusal)
       return reply(std::move(*verdict.refusal));
     return reply(sync_stats(*camera));
   }
-  if (what != "raw" && what != "annotated" && (plain || what != "dual"))
-    return reply(net::problem(404, plain ? "a channel is raw or annotated"
-                                         : "of a camera there are raw, annotated, dual and sync-stats"));
-  open_stream(*camera, what, plain, request, reply);
+  if (!channel_from(what) && (place->plain || what != "dual"))
+    return reply(net::problem(404, place->plain
+                                       ? "a channel is raw or annotated"
+                                       : "of a camera there are raw, annotated, dual and sync-stats"));
+  open_stream(*camera, *place, request, reply);
 }
 
-void Routes::open_stream(Camera& camera, const std::string& what, bool plain, const net::Request& request,
+void Routes::open_stream(Camera& camera, const Place& place, const net::Request& request,
                          const net::Reply& reply) {
-  const auto parameter = [&](std::string_view name) { return request.target.get(name).value_or(""); };
+  const StreamWish wish = read_stream_wish(place, request.target);
   SessionOrder order;
   order.camera = camera.name();
-  order.dual = what == "dual";
-  order.plain = plain;
+  order.dual = place.what == "dual";
+  order.plain = place.plain;
+  order.format = wish.format;
   order.max_lag = options_.server.max_lag;
-  Channel channel = channel_from(what).value_or(Channel::raw);
-  std::string quality = parameter("quality");
-  if (order.dual) {
-    if (const std::string initial = parameter("initial_channel"); !initial.empty()) {
-      const auto named = channel_from(initial);
-      if (!named) return reply(net::problem(400, "initial_channel: raw or annotated"));
-      channel = *named;
-    }
-    quality = parameter(channel == Channel::raw ? "raw_quality" : "annotated_quality");
-  }
-  if (const std::string format = parameter("format"); !format.empty()) {
-    if (plain || (format != "fmp4" && format != "jpeg"))
-      return reply(net::problem(400, "format: fmp4 or jpeg, of events alone"));
-    order.format = format;
-  }
-  order.id = parameter("connection_id");
+  order.id = wish.connection_id;
+  Channel channel = wish.channel.value_or(Channel::raw);
+  std::string quality = wish.quality_of(channel);
   const auto reserved = reserved_.find(order.id);
   if (!order.id.empty()) {
-    if (order.id.size() > kMaxId || camera.session(order.id))
+    if (camera.session(order.id))
       return reply(net::problem(409, "this connection_id has its stream already"));
     if (reserved == reserved_.end() || reserved->second.camera != camera.name() ||
         reserved->second.until_ns < monotonic_ns())
       return reply(
           net::problem(404, "no such connection_id is reserved; POST …/subscribe makes one for 30 s"));
-    if (order.dual && parameter("initial_channel").empty()) channel = reserved->second.channel;
+    channel = wish.channel.value_or(reserved->second.channel);
+    quality = wish.quality_of(channel);
     if (quality.empty() && channel == reserved->second.channel) quality = reserved->second.quality;
   }
   auto verdict = gate_.admit(request, camera.name(), to_string(channel));
@@ -195,12 +165,9 @@ void Routes::open_stream(Camera& camera, const std::string& what, bool plain, co
     return reply(net::problem(
         406, jpeg ? "this quality is JPEG: ask with format=jpeg, or name another"
                   : "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own"));
-  if (const std::string codecs = parameter("codecs"); !codecs.empty() && !jpeg && !state.mime.empty()) {
-    const bool hevc = state.format.codec == Codec::hevc;
-    if (codecs.find(hevc ? "hvc1" : "avc1") == std::string::npos)
-      return reply(net::problem(406, "this quality is " + std::string(to_string(state.format.codec)) +
-                                         ", which the client does not play"));
-  }
+  if (state.format.codec != Codec::none && !jpeg && !plays(wish.codecs, state.format.codec == Codec::hevc))
+    return reply(net::problem(406, "this quality is " + std::string(to_string(state.format.codec)) +
+                                       ", which the client does not play"));
   if (closing_ || streams() >= options_.max_connections) {
     refused_.add();
     return reply(net::problem(503,
@@ -220,7 +187,7 @@ void Routes::open_stream(Camera& camera, const std::string& what, bool plain, co
   const bool resumed = !order.resume_after.empty() && order.resume_after.starts_with(track->run());
 
   net::StreamReply stream;
-  stream.content_type = plain ? "video/mp4" : "text/event-stream";
+  stream.content_type = place.plain ? "video/mp4" : "text/event-stream";
   if (request.method != "HEAD") {
     auto session = camera.open(std::move(order), *track);
     session->tell("hello", hello(camera, *session, resumed));
@@ -260,32 +227,22 @@ std::string Routes::hello(const Camera& camera, const Session& session, bool res
   return text.dump();
 }
 
-void Routes::post(const net::Request& request, const net::Reply& reply) {
-  const std::string& path = request.target.path;
-  const std::string rest = path.starts_with(kStreams) ? path.substr(kStreams.size()) : "";
-  const auto slash = rest.find('/');
-  const std::string what = slash == std::string::npos ? "" : rest.substr(slash + 1);
+net::Response Routes::post(const net::Request& request) {
+  const auto place = read_place(request.target.path);
+  const std::string what = place && !place->plain ? place->what : "";
   if (what != "subscribe" && what != "switch" && what != "token")
-    return reply(net::problem(404, "POST goes to /streams/sse/CAMERA/subscribe, switch or token"));
-  Camera* const camera = find(rest.substr(0, slash));
-  if (camera == nullptr) return reply(net::problem(404, "no such camera is served here; /state lists them"));
-  if (what == "subscribe") return reply(subscribe(*camera, request));
-  reply(what == "switch" ? switch_channel(*camera, request) : renew_token(*camera, request));
+    return net::problem(404, "POST goes to /streams/sse/CAMERA/subscribe, switch or token");
+  Camera* const camera = find(place->camera);
+  if (camera == nullptr) return net::problem(404, "no such camera is served here; /state lists them");
+  if (what == "subscribe") return subscribe(*camera, request);
+  return what == "switch" ? switch_channel(*camera, request) : renew_token(*camera, request);
 }
 
 net::Response Routes::subscribe(Camera& camera, const net::Request& request) {
-  const auto body = request.body.empty() ? std::map<std::string, std::string>{} : texts_of(request.body);
-  if (!body) return no_body();
-  const auto text = [&](const char* name) {
-    const auto found = body->find(name);
-    return found == body->end() ? std::string() : found->second;
-  };
-  const std::string named = text("channel");
-  const auto channel = named.empty() ? Channel::raw : channel_from(named);
-  if (!channel) return net::problem(400, "channel: raw or annotated");
-  auto verdict = gate_.admit(request, camera.name(), to_string(*channel));
+  const SubscribeWish wish = read_subscribe(request.body);
+  auto verdict = gate_.admit(request, camera.name(), to_string(wish.channel));
   if (verdict.refusal) return std::move(*verdict.refusal);
-  Track* const track = camera.find(*channel, text("quality"), "fmp4");
+  Track* const track = camera.find(wish.channel, wish.quality, "fmp4");
   if (track == nullptr)
     return net::problem(404, "no such channel or quality of this camera; /state lists them");
   const std::int64_t now = monotonic_ns();
@@ -294,10 +251,10 @@ net::Response Routes::subscribe(Camera& camera, const net::Request& request) {
     return net::problem(503, "too many subscriptions wait for their stream", {{"Retry-After", "30"}});
   track->want();
   const std::string id = new_id();
-  reserved_[id] = {camera.name(), *channel, track->quality(), now + kReservedNs};
+  reserved_[id] = {camera.name(), wish.channel, track->quality(), now + kReservedNs};
   return json({{"connection_id", id},
                {"camera", camera.name()},
-               {"channel", to_string(*channel)},
+               {"channel", to_string(wish.channel)},
                {"quality", track->quality()},
                {"stream", "/streams/sse/" + camera.name() + "/dual?connection_id=" + id},
                {"valid_ms", ms(kReservedNs)}},
@@ -305,31 +262,20 @@ net::Response Routes::subscribe(Camera& camera, const net::Request& request) {
 }
 
 net::Response Routes::switch_channel(Camera& camera, const net::Request& request) {
-  const auto body = texts_of(request.body);
-  if (!body) return no_body();
-  const auto id = body->find("connection_id"), wanted = body->find("new_channel"),
-             quality = body->find("quality");
-  if (id == body->end() || (wanted == body->end() && quality == body->end()))
-    return net::problem(400, "connection_id and new_channel or quality are needed");
+  const SwitchWish wish = read_switch(request.body);
   // Before the stream is looked for: who has no token learns nothing of others' streams.
   if (auto verdict = gate_.admit(request, camera.name(), {}); verdict.refusal)
     return std::move(*verdict.refusal);
-  const auto session = camera.session(id->second);
+  const auto session = camera.session(wish.connection_id);
   if (!session) return net::problem(404, "no such stream is open");
-  auto channel = session->track().channel();
-  if (wanted != body->end()) {
-    const auto named = channel_from(wanted->second);
-    if (!named) return net::problem(400, "new_channel: raw or annotated");
-    channel = *named;
-  }
+  const Channel channel = wish.channel.value_or(session->track().channel());
   auto verdict = gate_.admit(request, camera.name(), to_string(channel));
   if (verdict.refusal) return std::move(*verdict.refusal);
   if (session->order().claims && session->order().claims->subject != verdict.claims->subject)
     return net::problem(403, "this is somebody else's stream");
   if (!session->order().dual && channel != session->track().channel())
     return net::problem(409, "this stream has one channel; open /dual to switch");
-  Track* const track =
-      camera.find(channel, quality == body->end() ? "" : quality->second, session->order().format);
+  Track* const track = camera.find(channel, wish.quality, session->order().format);
   if (track == nullptr)
     return net::problem(404, "no such channel or quality of this camera; /state lists them");
   const TrackState state = track->state();
@@ -340,13 +286,10 @@ net::Response Routes::switch_channel(Camera& camera, const net::Request& request
 }
 
 net::Response Routes::renew_token(Camera& camera, const net::Request& request) {
-  const auto body = texts_of(request.body);
-  if (!body) return no_body();
-  const auto id = body->find("connection_id");
-  if (id == body->end()) return net::problem(400, "connection_id is needed");
+  const std::string id = read_token_renewal(request.body);
   auto verdict = gate_.admit(request, camera.name(), {});
   if (verdict.refusal) return std::move(*verdict.refusal);
-  const auto session = camera.session(id->second);
+  const auto session = camera.session(id);
   if (!session) return net::problem(404, "no such stream is open");
   if (!verdict.claims) return net::problem(409, "no tokens are needed here");
   if (!net::allows(*verdict.claims, camera.name(), to_string(session->track().channel())))

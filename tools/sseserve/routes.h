@@ -10,6 +10,7 @@
 #include "app/metrics.h"
 #include "camera.h"
 #include "gate.h"
+#include "wishes.h"
 
 namespace camring::sseserve {
 
@@ -18,6 +19,7 @@ class Routes {
  public:
   Routes(const std::vector<std::unique_ptr<Camera>>& cameras, const Options& options, Gate& gate,
          net::Server& server, app::Metrics& metrics);
+  /// Requests of any content; what makes no sense is answered with 400.
   void serve(const net::Request& request, const net::Reply& reply);
   /// The server is about to end: no new streams.
   void close() noexcept { closing_ = true; }
@@ -31,9 +33,8 @@ class Routes {
   };
   [[nodiscard]] Camera* find(const std::string& name) const;
   void get(const net::Request& request, const net::Reply& reply);
-  void post(const net::Request& request, const net::Reply& reply);
-  void open_stream(Camera& camera, const std::string& what, bool plain, const net::Request& request,
-                   const net::Reply& reply);
+  [[nodiscard]] net::Response post(const net::Request& request);
+  void open_stream(Camera& camera, const Place& place, const net::Request& request, const net::Reply& reply);
   [[nodiscard]] net::Response subscribe(Camera& camera, const net::Request& request);
   [[nodiscard]] net::Response switch_channel(Camera& camera, const net::Request& request);
   [[nodiscard]] net::Response renew_token(Camera& camera, const net::Request& request);

@@ -1,11 +1,11 @@
 #include "session.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "net/sse.h"
+#include "wishes.h"
 
 namespace camring::sseserve {
 namespace {
@@ -101,15 +101,11 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
 
 // Where a client that comes back left off, if that is still kept. Ids begin with the track's run.
 bool Session::resume() {
-  const std::string id = std::exchange(order_.resume_after, {});
+  const auto last = read_event_id(std::exchange(order_.resume_after, {}), track_->run());
   const auto& history = track_->history();
-  if (!id.starts_with(track_->run()) || history.empty()) return false;
-  std::uint64_t last = 0;
-  const char* const begin = id.data() + track_->run().size();
-  const auto [end, error] = std::from_chars(begin, id.data() + id.size(), last);
-  if (error != std::errc() || end != id.data() + id.size()) return false;
-  if (last + 1 < history.front()->sequence || last > history.back()->sequence) return false;
-  next_ = last + 1;
+  if (!last || history.empty() || *last > history.back()->sequence) return false;
+  if (*last + 1 < history.front()->sequence) return false;
+  next_ = *last + 1;
   grace_ = history.back()->sequence;
   return true;
 }
