@@ -131,9 +131,9 @@ bool Session::catch_up(std::int64_t now_ns, std::int64_t hold_ns) {
       (next_ > grace_ && now_ns - history[next_ - first]->available_ns - hold_ns > order_.max_lag.count())) {
     std::uint64_t target = history.back()->sequence + 1;
     for (auto unit = history.rbegin(); unit != history.rend() && (*unit)->sequence >= next_; ++unit) {
-      if (!(*unit)->key || (*unit)->available_ns + hold_ns > now_ns) continue;
-      target = (*unit)->sequence;
-      break;
+      if (!(*unit)->key) continue;
+      target = (*unit)->sequence;  // one that is still held back is waited for, not passed over
+      if ((*unit)->available_ns + hold_ns <= now_ns) break;
     }
     gap_ += target - next_;
     skipped_ += target - next_;

@@ -1,0 +1,57 @@
+"""sseserve's viewers of two channels in rough weather: slow ones that are held back, ones that go to other qualities,
+channels that never gave a frame."""
+import os
+import socket
+import time
+
+import rings
+from camring_test import main, wait_for
+from channels import Channel
+from sse import SseTest
+
+
+class Viewers(SseTest):
+    def both(self, spec="cam0,raw=cam0.high,annotated=cam0.ai", *options, delay=0.120, output="cam0.high:h264,500k", size="320x240"):
+        """A raw channel and one that shows the same frames later."""
+        os.environ["CAMRING_DIR"] = self.dir
+        self.lib = rings.library()
+        self.camera(output, size=size, options=("--no-on-demand",))
+        self.late = Channel(self.lib, "cam0.high", "cam0.ai", delay)
+        self.addCleanup(self.stop_late)
+        server = self.serve("--camera", spec, "--stale-after", "700ms", *options)
+        self.ready()
+        return server
+
+    def stop_late(self):
+        if self.late:
+            self.late.close()
+            self.late = None
+
+    def held(self, least_ms):
+        wait_for("a hold", lambda: self.json("/streams/sse/cam0/sync-stats")["hold_ms"] > least_ms)
+
+    def test_a_slow_viewer_of_a_channel_that_is_held_back_goes_on_too(self):
+        self.both("cam0,raw=cam0.high,annotated=cam0.ai", "--max-lag", "200ms", delay=0.4, output="cam0.high:h264,8M", size="1280x720")
+        self.held(300)
+        slow = []
+        for _ in range(3):
+            one = socket.socket()
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect((self.host, self.port))
+            self.addCleanup(one.close)
+            one.settimeout(10)
+            one.sendall(b"GET /streams/sse/cam0/dual HTTP/1.1\r\nHost: test\r\n\r\n")
+            slow.append(one)
+        for one in slow:  # wherever in a group of pictures it goes on
+            time.sleep(1.3)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            text, end = b"", time.monotonic() + 15
+            while text.partition(b"event: gap")[2].count(b"event: fragment") < 20 and time.monotonic() < end:
+                text += one.recv(1 << 20)
+            after = text.partition(b"event: gap")[2]
+            self.assertGreaterEqual(after.count(b"event: fragment"), 20, (len(text), text.count(b"event: fragment")))
+            self.assertIn(b'"key":true', after.partition(b"event: fragment\ndata: ")[2].partition(b"\n")[0])
+
+
+if __name__ == "__main__":
+    main()
