@@ -34,7 +34,11 @@ Gate::Verdict Gate::admit(const net::Request& request, const std::string& camera
   net::JwtExpectations expectations;
   expectations.issuer = options_.jwt_issuer;
   expectations.audience = options_.jwt_audience;
-  net::JwtVerdict verdict = net::verify(*keys_, token, realtime_ns(), expectations);
+  const std::int64_t now = realtime_ns();
+  net::JwtVerdict verdict = net::verify(*keys_, token, now, expectations);
+  // A stream ends when its token does: one that is let in a little later would end at once, and come again.
+  if (verdict && verdict.claims.expiry_ns && *verdict.claims.expiry_ns <= now)
+    verdict.fault = net::JwtFault::expired;
   if (!verdict)
     return {std::nullopt,
             unauthorized("the token is refused: " + std::string(to_string(verdict.fault)), "invalid_token")};

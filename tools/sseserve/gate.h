@@ -18,11 +18,18 @@ class Gate {
   explicit Gate(const Options& options);
   void reload();  ///< reads the key file again; @throws Error, and what was in force stays so
 
+  /// Whether two tokens are of one bearer: subjects are told apart by their issuers (RFC 7519,
+  /// section 4.1.2).
+  [[nodiscard]] static bool same_bearer(const net::Claims& one, const net::Claims& other) noexcept {
+    return one.subject == other.subject && one.issuer == other.issuer;
+  }
+
   struct Verdict {
     std::optional<net::Claims> claims;     ///< absent without tokens
     std::optional<net::Response> refusal;  ///< why not
   };
-  /// Whether the request may have this channel of this camera; an empty channel: any of them.
+  /// Whether the request may have this channel of this camera; an empty channel: any of them; an empty camera
+  /// too: it has a good token. A token that has expired is refused to the second, as it ends streams.
   [[nodiscard]] Verdict admit(const net::Request& request, const std::string& camera,
                               std::string_view channel) const;
 

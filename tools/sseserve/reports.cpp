@@ -46,15 +46,21 @@ ordered_json sync_json(const SyncState& sync) {
           {"degraded", sync.degraded}};
 }
 
+// Nobody is told of what they may not see.
+bool may_see(const std::optional<net::Claims>& bearer, const Camera& camera, Channel channel) {
+  return !bearer || net::allows(*bearer, camera.name(), to_string(channel));
+}
+
 }  // namespace
 
-net::Response Routes::state() const {
+net::Response Routes::state(const Bearer& bearer) const {
   ordered_json cameras = ordered_json::array();
   for (const auto& camera : cameras_) {
     ordered_json channels = ordered_json::array();
     bool ready = false;
     std::string reason;
     for (const Channel channel : {Channel::raw, Channel::annotated}) {
+      if (!may_see(bearer, *camera, channel)) continue;
       ordered_json qualities = ordered_json::array();
       for (const auto& track : camera->tracks(channel)) {
         qualities.push_back(quality_json(*track));
@@ -65,6 +71,7 @@ net::Response Routes::state() const {
       if (!qualities.empty())
         channels.push_back({{"name", to_string(channel)}, {"qualities", std::move(qualities)}});
     }
+    if (channels.empty()) continue;
     cameras.push_back({{"name", camera->name()},
                        {"ready", ready},
                        {"reason", ready ? "" : reason},
@@ -84,10 +91,11 @@ net::Response Routes::sync_stats(const Camera& camera) const {
   return json(all);
 }
 
-net::Response Routes::dual_stats() const {
+net::Response Routes::dual_stats(const Bearer& bearer) const {
   ordered_json all = ordered_json::array();
   for (const auto& camera : cameras_) {
     if (camera->tracks(Channel::raw).empty() || camera->tracks(Channel::annotated).empty()) continue;
+    if (!may_see(bearer, *camera, Channel::raw) && !may_see(bearer, *camera, Channel::annotated)) continue;
     std::size_t viewers = 0;
     std::uint64_t switches = 0;
     for (const auto& session : camera->sessions()) {
@@ -103,11 +111,12 @@ net::Response Routes::dual_stats() const {
                {"cameras", std::move(all)}});
 }
 
-net::Response Routes::stats() const {
+net::Response Routes::stats(const Bearer& bearer) const {
   ordered_json all = ordered_json::array();
   const std::int64_t now = monotonic_ns();
   for (const auto& camera : cameras_) {
     for (const auto& session : camera->sessions()) {
+      if (!may_see(bearer, *camera, session->track().channel())) continue;
       // Connection ids are keys to streams: not shown.
       all.push_back({{"camera", camera->name()},
                      {"channel", to_string(session->track().channel())},
@@ -119,8 +128,7 @@ net::Response Routes::stats() const {
                      {"age_s", static_cast<double>(now - session->began_ns()) * 1e-9}});
     }
   }
-  const std::size_t count = all.size();
-  return json({{"streams", count},
+  return json({{"streams", streams()},
                {"max_streams", options_.max_connections},
                {"refused", refused_.value() + server_.refused()},
                {"kicked", server_.kicked()},

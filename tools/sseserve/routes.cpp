@@ -74,11 +74,11 @@ std::size_t Routes::streams() const {
   return sum;
 }
 
-std::size_t Routes::streams_of(const std::string& subject) const {
+std::size_t Routes::streams_of(const net::Claims& bearer) const {
   std::size_t sum = 0;
   for (const auto& camera : cameras_) {
     for (const auto& session : camera->sessions())
-      sum += session->order().claims && session->order().claims->subject == subject;
+      sum += session->order().claims && Gate::same_bearer(*session->order().claims, bearer);
   }
   return sum;
 }
@@ -102,10 +102,10 @@ void Routes::get(const net::Request& request, const net::Reply& reply) {
   if (path == "/") return reply(page());
   if (path == "/openapi.json") return reply(net::json_response(kOpenApi));
   if (path == "/streams/sse/health") return reply(health());
-  const auto general = [&](net::Response (Routes::*answer)() const) {
-    if (auto verdict = gate_.admit(request, {}, {}); verdict.refusal)
-      return reply(std::move(*verdict.refusal));
-    reply((this->*answer)());
+  const auto general = [&](net::Response (Routes::*answer)(const Bearer&) const) {
+    auto verdict = gate_.admit(request, {}, {});
+    if (verdict.refusal) return reply(std::move(*verdict.refusal));
+    reply((this->*answer)(verdict.claims));
   };
   if (path == "/state") return general(&Routes::state);
   if (path == "/streams/sse/stats") return general(&Routes::stats);
@@ -155,6 +155,8 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   auto verdict = gate_.admit(request, camera.name(), to_string(channel));
   if (verdict.refusal) return reply(std::move(*verdict.refusal));
   order.claims = std::move(verdict.claims);
+  if (order.claims && !order.id.empty() && !Gate::same_bearer(*order.claims, *reserved->second.bearer))
+    return reply(net::problem(403, "this connection_id is somebody else's"));
 
   Track* const track = camera.find(channel, quality, order.format);
   if (track == nullptr)
@@ -174,7 +176,7 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
                               closing_ ? "the server is ending" : "as many streams as are allowed are open",
                               {{"Retry-After", "5"}}));
   }
-  if (order.claims && streams_of(order.claims->subject) >= options_.max_per_user) {
+  if (order.claims && streams_of(*order.claims) >= options_.max_per_user) {
     refused_.add();
     return reply(net::problem(429, "this user has as many streams as are allowed", {{"Retry-After", "5"}}));
   }
@@ -182,7 +184,7 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
     return reply(net::problem(503, track->ring() + ": " + state.reason, {{"Retry-After", "2"}}));
 
   if (order.id.empty()) order.id = new_id();
-  if (reserved != reserved_.end()) reserved_.erase(reserved);
+  if (reserved != reserved_.end() && request.method != "HEAD") reserved_.erase(reserved);
   order.resume_after = std::string(request.header("last-event-id"));
   const bool resumed = !order.resume_after.empty() && order.resume_after.starts_with(track->run());
 
@@ -206,7 +208,9 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
 
 std::string Routes::hello(const Camera& camera, const Session& session, bool resumed) const {
   ordered_json channels = ordered_json::object();
+  const auto& claims = session.order().claims;
   for (const Channel channel : {Channel::raw, Channel::annotated}) {
+    if (claims && !net::allows(*claims, camera.name(), to_string(channel))) continue;
     ordered_json names = ordered_json::array();
     for (const auto& track : camera.tracks(channel)) names.push_back(track->quality());
     if (!names.empty()) channels[to_string(channel)] = std::move(names);
@@ -249,9 +253,18 @@ net::Response Routes::subscribe(Camera& camera, const net::Request& request) {
   std::erase_if(reserved_, [&](const auto& one) { return one.second.until_ns < now; });
   if (reserved_.size() >= kMaxReserved)
     return net::problem(503, "too many subscriptions wait for their stream", {{"Retry-After", "30"}});
+  const auto own = [&](const auto& one) {
+    return one.second.bearer && Gate::same_bearer(*one.second.bearer, *verdict.claims);
+  };
+  if (verdict.claims &&
+      std::count_if(reserved_.begin(), reserved_.end(), own) >= std::ptrdiff_t(options_.max_per_user))
+    return net::problem(429,
+                        "as many subscriptions of this user wait for their stream as it may have streams",
+                        {{"Retry-After", "30"}});
   track->want();
   const std::string id = new_id();
-  reserved_[id] = {camera.name(), wish.channel, track->quality(), now + kReservedNs};
+  reserved_[id] = {camera.name(), wish.channel, track->quality(), now + kReservedNs,
+                   std::move(verdict.claims)};
   return json({{"connection_id", id},
                {"camera", camera.name()},
                {"channel", to_string(wish.channel)},
@@ -271,7 +284,7 @@ net::Response Routes::switch_channel(Camera& camera, const net::Request& request
   const Channel channel = wish.channel.value_or(session->track().channel());
   auto verdict = gate_.admit(request, camera.name(), to_string(channel));
   if (verdict.refusal) return std::move(*verdict.refusal);
-  if (session->order().claims && session->order().claims->subject != verdict.claims->subject)
+  if (session->order().claims && !Gate::same_bearer(*session->order().claims, *verdict.claims))
     return net::problem(403, "this is somebody else's stream");
   if (!session->order().dual && channel != session->track().channel())
     return net::problem(409, "this stream has one channel; open /dual to switch");

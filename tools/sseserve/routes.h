@@ -25,11 +25,13 @@ class Routes {
   void close() noexcept { closing_ = true; }
 
  private:
+  using Bearer = std::optional<net::Claims>;  // absent without tokens
   struct Reserved {
     std::string camera;
     Channel channel;
     std::string quality;
     std::int64_t until_ns;
+    Bearer bearer;  // who alone may take it
   };
   [[nodiscard]] Camera* find(const std::string& name) const;
   void get(const net::Request& request, const net::Reply& reply);
@@ -38,15 +40,15 @@ class Routes {
   [[nodiscard]] net::Response subscribe(Camera& camera, const net::Request& request);
   [[nodiscard]] net::Response switch_channel(Camera& camera, const net::Request& request);
   [[nodiscard]] net::Response renew_token(Camera& camera, const net::Request& request);
-  [[nodiscard]] net::Response state() const;
+  [[nodiscard]] net::Response state(const Bearer& bearer) const;
   [[nodiscard]] net::Response sync_stats(const Camera& camera) const;
-  [[nodiscard]] net::Response dual_stats() const;
-  [[nodiscard]] net::Response stats() const;
+  [[nodiscard]] net::Response dual_stats(const Bearer& bearer) const;
+  [[nodiscard]] net::Response stats(const Bearer& bearer) const;
   [[nodiscard]] net::Response health() const;
   [[nodiscard]] net::Response ready() const;
   [[nodiscard]] net::Response metrics() const;
   [[nodiscard]] std::size_t streams() const;
-  [[nodiscard]] std::size_t streams_of(const std::string& subject) const;
+  [[nodiscard]] std::size_t streams_of(const net::Claims& bearer) const;
   [[nodiscard]] std::string hello(const Camera& camera, const Session& session, bool resumed) const;
 
   const std::vector<std::unique_ptr<Camera>>& cameras_;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "gate.h"
 #include "net/sse.h"
 #include "wishes.h"
 
@@ -69,7 +70,7 @@ void Session::end(std::string_view reason) {
 }
 
 bool Session::renew(net::Claims claims) {
-  if (!order_.claims || order_.claims->subject != claims.subject) return false;
+  if (!order_.claims || !Gate::same_bearer(*order_.claims, claims)) return false;
   order_.claims = std::move(claims);
   expiry_told = false;
   return true;

@@ -48,7 +48,7 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   /// Goes on with another track: its init and its group at hand at once.
   void move_to(Track& track, std::string_view reason, const std::string& detail);
   void end(std::string_view reason);
-  /// Another token for the same viewer. False: it is not the same subject's.
+  /// Another token for the same viewer. False: it is somebody else's.
   [[nodiscard]] bool renew(net::Claims claims);
 
   [[nodiscard]] const SessionOrder& order() const noexcept { return order_; }

@@ -193,6 +193,55 @@ class Tokens(SseTest):
         self.assertEqual(may_not.of("switch"), [])
         self.assertTrue(all(event.json["channel"] == "annotated" for event in may_not.of("fragment")))
 
+    def test_nobody_is_told_of_what_they_may_not_see(self):
+        self.guarded()
+        self.ready()
+        self.stream("/streams/sse/cam0/raw", headers=self.bearer(roles=["viewer"])).wait("fragment")
+        self.stream("/streams/sse/cam0/annotated", headers=self.bearer(roles=["viewer"])).wait("fragment")
+        for cameras, channels, sessions, duals in (([], [], 0, 0), (["cam1"], [], 0, 0), (["cam0/raw"], ["raw"], 1, 1),
+                                                   (["*"], ["raw", "annotated"], 2, 1)):
+            with self.subTest(cameras):
+                bearer = self.bearer(cameras=cameras)
+                seen = self.json("/state", headers=bearer)["cameras"]
+                self.assertEqual([channel["name"] for camera in seen for channel in camera["channels"]], channels)
+                stats = self.json("/streams/sse/stats", headers=bearer)
+                self.assertEqual((stats["streams"], len(stats["sessions"])), (2, sessions))
+                self.assertEqual(len(self.json("/streams/dual-channel/stats", headers=bearer)["cameras"]), duals)
+                status = 200 if duals else 403
+                self.assertEqual(self.request("/streams/sse/cam0/sync-stats", headers=bearer)[0], status)
+
+    def test_a_subscription_is_for_who_made_it(self):
+        self.guarded("--max-per-user", "2")
+        self.ready()
+        url = "/streams/sse/cam0/subscribe"
+        self.problem(403, url, {"channel": "annotated"}, headers=self.bearer(cameras=["cam0/raw"]))
+        self.problem(401, url, {})
+        made = [self.json(url, {}, headers=self.bearer(roles=["viewer"]), status=201) for _ in range(2)]
+        self.problem(429, url, {}, headers=self.bearer(roles=["viewer"]))
+        self.json(url, {}, headers=self.bearer(sub="bob", roles=["viewer"]), status=201)
+        self.problem(401, made[0]["stream"])
+        self.problem(403, made[0]["stream"], headers=self.bearer(sub="eve", roles=["viewer"]))
+        self.problem(403, made[0]["stream"], headers=self.bearer(iss="elsewhere", roles=["viewer"]))
+        head = self.request(made[0]["stream"], headers=self.bearer(roles=["viewer"]), method="HEAD")
+        self.assertEqual(head[0], 200)
+        stream = self.stream(made[0]["stream"], headers=self.bearer(roles=["viewer"]))
+        hello = stream.wait("hello")
+        self.assertEqual(hello.json["connection_id"], made[0]["connection_id"])
+        # The same subject of another issuer is somebody else.
+        body = {"connection_id": made[0]["connection_id"], "new_channel": "annotated"}
+        for path in ("switch", "token"):
+            self.problem(403, "/streams/sse/cam0/" + path, body, headers=self.bearer(iss="elsewhere", roles=["viewer"]))
+
+    def test_a_token_that_has_just_expired_opens_and_renews_nothing(self):
+        self.guarded()
+        self.ready()
+        late = self.bearer(roles=["viewer"], exp=time.time() - 5)
+        self.problem(401, "/streams/sse/cam0/raw", headers=late)
+        stream = self.stream("/streams/sse/cam0/raw", headers=self.bearer(roles=["viewer"]))
+        identity = stream.wait("hello").json["connection_id"]
+        self.problem(401, "/streams/sse/cam0/token", {"connection_id": identity}, headers=late)
+        stream.wait("fragment", 10, start=len(stream.events))
+
     def test_one_user_has_so_many_streams(self):
         self.guarded("--max-per-user", "2")
         self.ready()
