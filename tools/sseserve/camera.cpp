@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "wishes.h"
 
 namespace camring::sseserve {
 namespace {
@@ -27,6 +28,16 @@ sync::OffsetRules rules(const Options& options) {
 }
 
 }  // namespace
+
+std::optional<std::string> unfit(Codec codec, const SessionOrder& order) {
+  const bool jpeg = codec == Codec::mjpeg;
+  if (codec == Codec::none) return std::nullopt;  // not known yet
+  if (jpeg && order.format != "jpeg") return "this quality is JPEG: ask with format=jpeg, or name another";
+  if (!jpeg && order.format == "jpeg")
+    return "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own";
+  if (jpeg || plays(order.codecs, codec == Codec::hevc)) return std::nullopt;
+  return "this quality is " + std::string(to_string(codec)) + ", which the client does not play";
+}
 
 Camera::Camera(const CameraSpec& spec, const Options& options, net::Server& server, app::Metrics& metrics)
     : name_(spec.name),
@@ -82,8 +93,11 @@ std::shared_ptr<Session> Camera::open(SessionOrder order, Track& track) {
   session->on_skip = [this](std::uint64_t count) { skipped_total_.add(count); };
   const Channel other = track.channel() == Channel::raw ? Channel::annotated : Channel::raw;
   if (session->order().dual && !tracks(other).empty()) {
-    session->keeps_awake = find(other, {}, session->order().format);
-    (*session->keeps_awake)->add(session.get());
+    const SessionOrder& all = session->order();
+    if (Track* const there = find(other, all.qualities[static_cast<std::size_t>(other)], all.format)) {
+      session->keeps_awake = there;
+      there->add(session.get());
+    }
   }
   std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
   sessions_.push_back(session);
@@ -185,6 +199,7 @@ void Camera::mind(Session& session, std::int64_t now_ns) {
   Track& there = **session.keeps_awake;
   const auto& claims = session.order().claims;
   if (claims && !net::allows(*claims, name_, to_string(there.channel()))) return;
+  if (unfit(there.state().format.codec, session.order())) return;
   if (here.channel() == Channel::annotated && stale(here, now_ns) && !stale(there, now_ns) &&
       !there.history().empty()) {
     const std::string reason = here.state().reason;

@@ -23,6 +23,9 @@ struct SyncState {
   std::optional<double> drift_ppm;
 };
 
+/// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
+[[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
+
 /// Event loop's thread.
 class Camera {
  public:

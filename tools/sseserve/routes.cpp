@@ -136,6 +136,8 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   order.dual = place.what == "dual";
   order.plain = place.plain;
   order.format = wish.format;
+  order.codecs = wish.codecs;
+  order.qualities = wish.qualities;
   order.max_lag = options_.server.max_lag;
   order.id = wish.connection_id;
   Channel channel = wish.channel.value_or(Channel::raw);
@@ -159,17 +161,14 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
     return reply(net::problem(403, "this connection_id is somebody else's"));
 
   Track* const track = camera.find(channel, quality, order.format);
-  if (track == nullptr)
+  const auto unknown = [&](Channel one) {
+    const std::string& name = order.qualities[static_cast<std::size_t>(one)];
+    return order.dual && !name.empty() && camera.find(one, name, order.format) == nullptr;
+  };
+  if (track == nullptr || unknown(Channel::raw) || unknown(Channel::annotated))
     return reply(net::problem(404, "no such channel or quality of this camera; /state lists them"));
   const TrackState state = track->state();
-  const bool jpeg = state.format.codec == Codec::mjpeg;
-  if (state.format.codec != Codec::none && jpeg != (order.format == "jpeg"))
-    return reply(net::problem(
-        406, jpeg ? "this quality is JPEG: ask with format=jpeg, or name another"
-                  : "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own"));
-  if (state.format.codec != Codec::none && !jpeg && !plays(wish.codecs, state.format.codec == Codec::hevc))
-    return reply(net::problem(406, "this quality is " + std::string(to_string(state.format.codec)) +
-                                       ", which the client does not play"));
+  if (const auto why = unfit(state.format.codec, order)) return reply(net::problem(406, *why));
   if (closing_ || streams() >= options_.max_connections) {
     refused_.add();
     return reply(net::problem(503,
@@ -288,10 +287,14 @@ net::Response Routes::switch_channel(Camera& camera, const net::Request& request
     return net::problem(403, "this is somebody else's stream");
   if (!session->order().dual && channel != session->track().channel())
     return net::problem(409, "this stream has one channel; open /dual to switch");
-  Track* const track = camera.find(channel, wish.quality, session->order().format);
+  const SessionOrder& order = session->order();
+  const std::string& quality =
+      wish.quality.empty() ? order.qualities[static_cast<std::size_t>(channel)] : wish.quality;
+  Track* const track = camera.find(channel, quality, order.format);
   if (track == nullptr)
     return net::problem(404, "no such channel or quality of this camera; /state lists them");
   const TrackState state = track->state();
+  if (const auto why = unfit(state.format.codec, order)) return net::problem(406, *why);
   if (!state.coming) return net::problem(503, track->ring() + ": " + state.reason, {{"Retry-After", "2"}});
   session->moved_for_staleness = false;
   if (track != &session->track()) session->move_to(*track, "asked", "");

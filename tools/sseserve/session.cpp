@@ -81,16 +81,20 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   Track* const before = track_;
   if (&track != before) {
     track_->remove(this);
-    // The one that it leaves stays awake for the way back.
-    if (keeps_awake) (*keeps_awake)->remove(this);
-    keeps_awake = before->channel() != track.channel() ? std::optional(before) : std::nullopt;
-    if (keeps_awake) (*keeps_awake)->add(this);
+    // The channel that it leaves stays awake for the way back; the other one does if it leaves none.
+    if (before->channel() != track.channel()) {
+      if (keeps_awake) (*keeps_awake)->remove(this);
+      keeps_awake = before;
+      before->add(this);
+    }
     track_ = &track;
+    order_.qualities[static_cast<std::size_t>(track.channel())] = track.quality();
     track_->add(this);
   }
   ++switches;
   if (on_switch) on_switch();
   started_ = await_key_ = false;
+  gap_ = 0;  // of the other's
   init_.reset();
   tell("switch", nlohmann::ordered_json{{"channel", to_string(track.channel())},
                                         {"quality", track.quality()},

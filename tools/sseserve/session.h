@@ -21,6 +21,9 @@ struct SessionOrder {
   bool dual = false;   ///< may switch; is held so that both channels show one moment
   bool plain = false;  ///< fragments as bytes, without events
   std::string format = "fmp4";
+  std::string codecs;  ///< that the client plays, as it said; empty: not said
+  std::array<std::string, kChannels>
+      qualities;             ///< of each channel that it wants or has last had; empty: not said
   std::string resume_after;  ///< Last-Event-ID
   std::chrono::nanoseconds max_lag{};
   std::optional<net::Claims> claims;

@@ -52,6 +52,50 @@ class Viewers(SseTest):
             self.assertGreaterEqual(after.count(b"event: fragment"), 20, (len(text), text.count(b"event: fragment")))
             self.assertIn(b'"key":true', after.partition(b"event: fragment\ndata: ")[2].partition(b"\n")[0])
 
+    def switch(self, stream, status=200, **wanted):
+        return self.json("/streams/sse/cam0/switch", {"connection_id": stream.events[0].json["connection_id"], **wanted}, status=status)
+
+    def test_each_channel_has_the_quality_that_was_asked_for(self):
+        self.both("cam0,raw.a=cam0.high,raw.b=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
+        url = "/streams/sse/cam0/dual"
+        self.problem(404, url + "?annotated_quality=c")
+        self.problem(404, url + "?initial_channel=annotated&raw_quality=c&annotated_quality=a")
+        stream = self.stream(url + "?initial_channel=raw&raw_quality=b&annotated_quality=b")
+        stream.wait("fragment", channel="raw", quality="b")
+        self.assertEqual(self.switch(stream, new_channel="annotated")["quality"], "b")
+        stream.wait("fragment", channel="annotated", quality="b")
+        self.assertEqual(self.switch(stream, quality="a"), {"channel": "annotated", "quality": "a"})
+        self.assertEqual(self.switch(stream, new_channel="raw")["quality"], "b")
+        self.assertEqual(self.switch(stream, new_channel="annotated")["quality"], "a")
+
+    def test_who_went_to_another_quality_is_moved_from_a_stale_channel_too(self):
+        self.both("cam0,raw=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
+        stream = self.stream("/streams/sse/cam0/dual?initial_channel=annotated")
+        stream.wait("fragment", 5, channel="annotated", quality="a")
+        self.switch(stream, quality="b")
+        stream.wait("fragment", 5, channel="annotated", quality="b")
+        self.stop_late()
+        stream.wait("switch", channel="raw", reason="stale")
+        self.late = Channel(self.lib, "cam0.high", "cam0.ai", 0.12)
+        stream.wait("switch", channel="annotated", quality="b", reason="fresh again")
+
+    def test_nobody_goes_to_what_the_client_does_not_play(self):
+        self.camera("cam0.high:h264,500k", "cam0.mjpeg:mjpeg,q70", "cam0.hevc:hevc,500k")
+        self.serve("--camera", "cam0,raw.high=cam0.high,raw.still=cam0.mjpeg,raw.new=cam0.hevc,annotated=cam0.mjpeg",
+                   "--stale-after", "700ms")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/dual?codecs=avc1")
+        stream.wait("fragment", 5)
+        self.switch(stream, 406, quality="still")
+        self.switch(stream, 406, quality="new")
+        self.switch(stream, 406, new_channel="annotated")
+        still = self.stream("/streams/sse/cam0/dual?format=jpeg")
+        still.wait("jpeg", quality="still")
+        self.switch(still, 406, quality="high")
+        self.switch(still, new_channel="annotated")
+        still.wait("jpeg", channel="annotated")
+        self.assertEqual(stream.of("switch", "jpeg"), [])
+
 
 if __name__ == "__main__":
     main()
