@@ -178,10 +178,13 @@ void Camera::steer(std::int64_t now_ns) {
   hold_gauge_.set(static_cast<double>(hold_ns_) * 1e-9);
 }
 
-bool Camera::stale(const Track& track, std::int64_t now_ns) const {
-  const auto& history = track.history();
+// @param since_ns  when somebody began to wait: what came before says nothing of an encoder that works on
+// demand
+bool Camera::stale(const Track& track, std::int64_t now_ns, std::int64_t since_ns) const {
   if (!track.coming()) return true;
-  return !history.empty() && now_ns - history.back()->available_ns > options_.stale_after.count();
+  const auto& history = track.history();
+  const std::int64_t newest = std::max(since_ns, history.empty() ? 0 : history.back()->available_ns);
+  return newest != 0 && now_ns - newest > options_.stale_after.count();
 }
 
 void Camera::mind(Session& session, std::int64_t now_ns) {
@@ -200,8 +203,8 @@ void Camera::mind(Session& session, std::int64_t now_ns) {
   const auto& claims = session.order().claims;
   if (claims && !net::allows(*claims, name_, to_string(there.channel()))) return;
   if (unfit(there.state().format.codec, session.order())) return;
-  if (here.channel() == Channel::annotated && stale(here, now_ns) && !stale(there, now_ns) &&
-      !there.history().empty()) {
+  if (here.channel() == Channel::annotated && stale(here, now_ns, session.since_ns()) &&
+      !stale(there, now_ns) && !there.history().empty()) {
     const std::string reason = here.state().reason;
     session.move_to(there, "stale", reason.empty() ? "no frame for some time" : reason);
     session.moved_for_staleness = true;

@@ -56,7 +56,7 @@ class Camera {
   [[nodiscard]] std::int64_t hold_of(Channel channel) const noexcept;
   void steer(std::int64_t now_ns);
   void mind(Session& session, std::int64_t now_ns);
-  [[nodiscard]] bool stale(const Track& track, std::int64_t now_ns) const;
+  [[nodiscard]] bool stale(const Track& track, std::int64_t now_ns, std::int64_t since_ns = 0) const;
 
   std::string name_;
   const Options& options_;

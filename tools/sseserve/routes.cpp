@@ -185,13 +185,12 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   if (order.id.empty()) order.id = new_id();
   if (reserved != reserved_.end() && request.method != "HEAD") reserved_.erase(reserved);
   order.resume_after = std::string(request.header("last-event-id"));
-  const bool resumed = !order.resume_after.empty() && order.resume_after.starts_with(track->run());
 
   net::StreamReply stream;
   stream.content_type = place.plain ? "video/mp4" : "text/event-stream";
   if (request.method != "HEAD") {
     auto session = camera.open(std::move(order), *track);
-    session->tell("hello", hello(camera, *session, resumed));
+    session->tell("hello", hello(camera, *session));
     stream.source = session;
     stream.events.sent = [this](std::size_t bytes) { bytes_.add(bytes); };
     stream.events.delivered = [this](const net::Chunk& chunk, std::size_t) {
@@ -205,7 +204,7 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   reply(std::move(stream));
 }
 
-std::string Routes::hello(const Camera& camera, const Session& session, bool resumed) const {
+std::string Routes::hello(const Camera& camera, const Session& session) const {
   ordered_json channels = ordered_json::object();
   const auto& claims = session.order().claims;
   for (const Channel channel : {Channel::raw, Channel::annotated}) {
@@ -221,7 +220,7 @@ std::string Routes::hello(const Camera& camera, const Session& session, bool res
                     {"channel", to_string(session.track().channel())},
                     {"quality", session.track().quality()},
                     {"format", session.order().format},
-                    {"resumed", resumed},
+                    {"resumed", session.resumes()},
                     {"now", ms(wall)},
                     {"heartbeat_ms", ms(options_.heartbeat.count())},
                     {"token_expires_ms", nullptr}};

@@ -49,7 +49,7 @@ class Routes {
   [[nodiscard]] net::Response metrics() const;
   [[nodiscard]] std::size_t streams() const;
   [[nodiscard]] std::size_t streams_of(const net::Claims& bearer) const;
-  [[nodiscard]] std::string hello(const Camera& camera, const Session& session, bool resumed) const;
+  [[nodiscard]] std::string hello(const Camera& camera, const Session& session) const;
 
   const std::vector<std::unique_ptr<Camera>>& cameras_;
   const Options& options_;

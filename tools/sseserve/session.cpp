@@ -26,7 +26,11 @@ net::ChunkPtr text_chunk(const net::SseEvent& event) {
 }  // namespace
 
 Session::Session(SessionOrder order, Track& track, std::function<std::int64_t(Channel)> hold_ns)
-    : order_(std::move(order)), track_(&track), hold_ns_(std::move(hold_ns)), began_ns_(monotonic_ns()) {
+    : order_(std::move(order)),
+      track_(&track),
+      hold_ns_(std::move(hold_ns)),
+      began_ns_(monotonic_ns()),
+      since_ns_(began_ns_) {
   track_->add(this);
   last_sent_ns_ = began_ns_;
 }
@@ -51,14 +55,17 @@ void Session::tell(std::string_view event, const std::string& json) {
   all.name = event;
   all.data = json;
   if (event == "hello") all.retry = kRetry;
-  if (auto chunk = text_chunk(all)) outbox_.push_back(std::move(chunk));
+  auto chunk = text_chunk(all);
+  if (!chunk) return;
+  std::erase_if(outbox_, [&](const auto& one) { return one.first == event; });
+  outbox_.emplace_back(event, std::move(chunk));
 }
 
 void Session::comment() {
   if (order_.plain || over_ || !outbox_.empty()) return;
   net::SseEvent event;
   event.comment = "alive";
-  if (auto chunk = text_chunk(event)) outbox_.push_back(std::move(chunk));
+  if (auto chunk = text_chunk(event)) outbox_.emplace_back("", std::move(chunk));
   look();
 }
 
@@ -88,6 +95,7 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
       before->add(this);
     }
     track_ = &track;
+    since_ns_ = monotonic_ns();
     order_.qualities[static_cast<std::size_t>(track.channel())] = track.quality();
     track_->add(this);
   }
@@ -95,6 +103,7 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   if (on_switch) on_switch();
   started_ = await_key_ = false;
   gap_ = 0;  // of the other's
+  away_ = false;
   init_.reset();
   tell("switch", nlohmann::ordered_json{{"channel", to_string(track.channel())},
                                         {"quality", track.quality()},
@@ -104,14 +113,18 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   look();
 }
 
-// Where a client that comes back left off, if that is still kept. Ids begin with the track's run.
-bool Session::resume() {
-  const auto last = read_event_id(std::exchange(order_.resume_after, {}), track_->run());
+bool Session::resumes() const noexcept {
+  const auto last = read_event_id(order_.resume_after, track_->run());
   const auto& history = track_->history();
-  if (!last || history.empty() || *last > history.back()->sequence) return false;
-  if (*last + 1 < history.front()->sequence) return false;
-  next_ = *last + 1;
-  grace_ = history.back()->sequence;
+  return last && !history.empty() && *last <= history.back()->sequence &&
+         *last + 1 >= history.front()->sequence;
+}
+
+// Where a client that comes back left off, if that is still kept.
+bool Session::resume() {
+  if (!resumes()) return false;
+  next_ = *read_event_id(order_.resume_after, track_->run()) + 1;
+  grace_ = track_->history().back()->sequence;
   return true;
 }
 
@@ -124,6 +137,12 @@ bool Session::start(std::int64_t now_ns, std::int64_t hold_ns) {
   if (found == history.rend()) return false;
   next_ = (*found)->sequence;
   grace_ = history.back()->sequence;
+  // It has been away for longer than what is kept.
+  const auto last = read_event_id(order_.resume_after, track_->run());
+  if (last && *last < next_ - std::min<std::uint64_t>(next_, 1)) {
+    gap_ = next_ - *last - 1;
+    away_ = true;
+  }
   return true;
 }
 
@@ -155,10 +174,11 @@ net::ChunkPtr Session::unit_chunk(const Unit& unit) {
     if (const auto& chunk = order_.plain ? init_->bytes : init_->event) return chunk;
   }
   if (gap_ > 0 && !order_.plain) {
-    const nlohmann::ordered_json json{
-        {"channel", to_string(track_->channel())}, {"skipped", std::exchange(gap_, 0)}, {"reason", "slow"}};
+    const nlohmann::ordered_json json{{"channel", to_string(track_->channel())},
+                                      {"skipped", std::exchange(gap_, 0)},
+                                      {"reason", std::exchange(away_, false) ? "away" : "slow"}};
     tell("gap", json.dump());
-    auto chunk = outbox_.front();
+    auto chunk = std::move(outbox_.front().second);
     outbox_.pop_front();
     return chunk;
   }
@@ -169,7 +189,7 @@ net::ChunkPtr Session::unit_chunk(const Unit& unit) {
 
 net::ChunkPtr Session::next(std::int64_t now_ns) {
   if (!outbox_.empty()) {
-    auto chunk = outbox_.front();
+    auto chunk = std::move(outbox_.front().second);
     outbox_.pop_front();
     last_sent_ns_ = now_ns;
     return chunk;
@@ -179,6 +199,7 @@ net::ChunkPtr Session::next(std::int64_t now_ns) {
   if (!started_) {
     if (!resume() && !start(now_ns, hold_ns)) return nullptr;
     started_ = true;
+    order_.resume_after.clear();
   }
   const auto& history = track_->history();
   if (next_ > history.back()->sequence || !catch_up(now_ns, hold_ns)) return nullptr;

@@ -45,7 +45,8 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   // Viewer
   void look() override;
 
-  /// An event of its own, ahead of the next fragment. Text of one line.
+  /// An event of its own, ahead of the next fragment, in place of one of this name that has not gone out yet:
+  /// nothing piles up for who reads slowly. Text of one line.
   void tell(std::string_view event, const std::string& json);
   void comment();  ///< a heartbeat when nothing went out for `silence`
   /// Goes on with another track: its init and its group at hand at once.
@@ -54,6 +55,10 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   /// Another token for the same viewer. False: it is somebody else's.
   [[nodiscard]] bool renew(net::Claims claims);
 
+  /// Whether all that followed the last event that the viewer has had is still kept. Before anything was
+  /// sent.
+  [[nodiscard]] bool resumes() const noexcept;
+
   [[nodiscard]] const SessionOrder& order() const noexcept { return order_; }
   [[nodiscard]] Track& track() const noexcept { return *track_; }
   [[nodiscard]] bool gone() const noexcept { return gone_; }
@@ -61,6 +66,7 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
   [[nodiscard]] std::int64_t began_ns() const noexcept { return began_ns_; }
+  [[nodiscard]] std::int64_t since_ns() const noexcept { return since_ns_; }  ///< on this track
   [[nodiscard]] std::int64_t last_sent_ns() const noexcept { return last_sent_ns_; }
   std::optional<Track*> keeps_awake;  ///< the other channel, so that a switch finds it running
   bool expiry_told = false;
@@ -80,14 +86,15 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   Track* track_;
   std::function<std::int64_t(Channel)> hold_ns_;
   net::Subscriber* subscriber_ = nullptr;
-  std::deque<net::ChunkPtr> outbox_;
+  std::deque<std::pair<std::string, net::ChunkPtr>> outbox_;  // by the event's name
   bool started_ = false, over_ = false, gone_ = false, await_key_ = false;
   std::uint64_t next_ = 0;            // sequence in the track
   std::uint64_t grace_ = 0;           // up to here units were there before this viewer: they may be old
   std::uint64_t gap_ = 0;             // units skipped that the viewer was not told of
+  bool away_ = false;                 // why: not slow, but elsewhere
   std::shared_ptr<const Init> init_;  // that the viewer has
   std::uint64_t sent_ = 0, skipped_ = 0;
-  std::int64_t began_ns_ = 0, last_sent_ns_ = 0;
+  std::int64_t began_ns_ = 0, since_ns_ = 0, last_sent_ns_ = 0;
 };
 
 }  // namespace camring::sseserve

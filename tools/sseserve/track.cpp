@@ -1,6 +1,9 @@
 #include "track.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -97,8 +100,11 @@ Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions
       viewers_gauge_(metrics.gauge("clients", "Viewers now.", labels(camera_, channel, spec_.ring))),
       source_up_(
           metrics.gauge("source_up", "1 while fresh frames come.", labels(camera_, channel, spec_.ring))) {
-  // Ids of an earlier run must not be taken for ours.
-  run_ = spec_.ring + "-" + std::to_string(realtime_ns() / 1'000'000) + "-";
+  // Ids of an earlier run, or of another channel that shows the same ring, must not be taken for ours. Time
+  // alone would not do: a device without a clock may begin with the same one each time that it starts.
+  std::uint64_t random = 0;
+  if (::getentropy(&random, sizeof random) != 0) throw system_error(errno, "make a random name", spec_.ring);
+  run_ = spec_.ring + "-" + std::to_string(random) + "-";
   state_.reason = no_frame_because(WriterState::starting, spec_.ring);
   beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once whether it can

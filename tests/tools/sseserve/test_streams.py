@@ -117,6 +117,32 @@ class Streams(SseTest):
         for strange in ("", "x", last.last_id.rsplit("-", 1)[0] + "-99999999", "cam0.high-1-5", last.last_id + "0" * 30):
             other = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": strange})
             self.assertTrue(other.wait("fragment").json["key"], strange)
+            self.assertFalse(other.events[0].json["resumed"], strange)
+            self.assertEqual(other.of("gap"), [], strange)
+
+    def test_an_id_is_of_one_channel_alone(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.high")
+        self.ready()
+        raw = self.stream("/streams/sse/cam0/raw")
+        raw.wait("fragment", 10)
+        other = self.stream("/streams/sse/cam0/annotated", headers={"Last-Event-ID": raw.of("fragment")[4].last_id})
+        self.assertTrue(other.wait("fragment").json["key"])
+        self.assertFalse(other.events[0].json["resumed"])
+
+    def test_who_was_away_for_too_long_is_told_how_much_is_missing(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve("--camera", "cam0,raw=cam0.high")
+        self.ready()
+        first = self.stream("/streams/sse/cam0/raw")
+        last = first.wait("fragment", 5)
+        # Ten seconds are kept, and the group of pictures before.
+        wait_for("history that went", lambda: first.of("fragment")[-1].json["seq"] > last.json["seq"] + 14 * 30)
+        again = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": last.last_id})
+        fragment = again.wait("fragment")
+        self.assertFalse(again.events[0].json["resumed"])
+        gap = again.of("gap")[0].json
+        self.assertEqual((gap["skipped"], gap["reason"]), (fragment.json["seq"] - last.json["seq"] - 1, "away"))
 
     def test_the_writers_death_and_return(self):
         self.camera("cam0.high:h264,500k")

@@ -96,6 +96,19 @@ class Viewers(SseTest):
         still.wait("jpeg", channel="annotated")
         self.assertEqual(stream.of("switch", "jpeg"), [])
 
+    def test_a_channel_that_never_gives_a_frame_is_left_too(self):
+        os.environ["CAMRING_DIR"] = self.dir
+        lib = rings.library()
+        self.camera("cam0.high:h264,500k", options=("--no-on-demand",))
+        silent = Channel(lib, "cam0.high", "cam0.ai", 0, keep=lambda number: False)
+        self.addCleanup(silent.close)
+        self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.ai", "--stale-after", "700ms")
+        wait_for("the ring", lambda: self.json("/state")["cameras"][0]["channels"][1]["qualities"][0]["writer"] in ("live", "starting"))
+        stream = self.stream("/streams/sse/cam0/dual?initial_channel=annotated")
+        self.assertEqual(stream.status, 200)
+        stream.wait("switch", channel="raw", reason="stale")
+        stream.wait("fragment", 5, channel="raw")
+
 
 if __name__ == "__main__":
     main()
