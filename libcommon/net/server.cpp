@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -22,7 +24,8 @@ namespace {
 
 constexpr auto kCheckEvery = std::chrono::milliseconds(500);
 constexpr auto kOutOfDescriptors = std::chrono::milliseconds(100);
-constexpr std::size_t kRefusedAtOnce = 32;  // connections over the limit that are still told so
+constexpr std::size_t kRefusedAtOnce = 32;      // connections over the limit that are still told so
+constexpr std::size_t kOtherDescriptors = 128;  // rings, listeners, logs
 
 std::string address_of(int fd) {
   sockaddr_storage storage{};
@@ -38,6 +41,19 @@ std::string address_of(int fd) {
     return "unix";
   }
   return text.data();
+}
+
+// Shells and service managers give 1024 descriptors, which select() could take, and leave to have more.
+void make_room_for(std::size_t clients) {
+  const rlim_t wanted = clients + kRefusedAtOnce + kOtherDescriptors;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  const bool raised = ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  if (raised && limit.rlim_cur == wanted) return;
+  app::log_warning("the system allows " + std::to_string(limit.rlim_max) + " open files, too few for " +
+                   std::to_string(clients) +
+                   " clients: those above wait; raise LimitNOFILE= of the unit, or 'ulimit -Hn'");
 }
 
 }  // namespace
@@ -139,6 +155,7 @@ void Server::use_passwords(std::shared_ptr<PasswordFile> passwords) {
 }
 
 void Server::run(int stop_fd) {
+  make_room_for(state_->options.max_clients);
   asio::posix::stream_descriptor stop(state_->loop, ::dup(stop_fd));
   stop.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code) {
     state_->stopping = true;

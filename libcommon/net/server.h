@@ -92,7 +92,8 @@ class Server {
   void use_tls(const std::string& certificate_file, const std::string& key_file);
   void use_passwords(std::shared_ptr<PasswordFile> passwords);
 
-  /// Serves until `stop_fd` becomes readable, then closes all.
+  /// Serves until `stop_fd` becomes readable, then closes all. Raises the process's limit of open files where
+  /// it is too low for max_clients, and warns where it can't.
   void run(int stop_fd);
   void post(std::function<void()> task);
   void every(std::chrono::nanoseconds interval, std::function<void()> task);
