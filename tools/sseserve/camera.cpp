@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
-#include "wishes.h"
 
 namespace camring::sseserve {
 namespace {
@@ -16,6 +15,7 @@ constexpr std::int64_t kForgotten = 3'000'000'000;  // without a pair, what was 
 constexpr std::int64_t kBack = 1'000'000'000;       // fresh for so long, and viewers are moved back
 constexpr std::int64_t kTellEvery = 1'000'000'000;
 constexpr std::int64_t kTokenNotice = 30'000'000'000;
+constexpr std::int64_t kLeadNs = 1'000'000'000;  // without a unit of the one that is measured, another is
 constexpr std::size_t kEnoughPairs = 5;
 
 double ms(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-4) * 1e-2; }
@@ -28,16 +28,6 @@ sync::OffsetRules rules(const Options& options) {
 }
 
 }  // namespace
-
-std::optional<std::string> unfit(Codec codec, const SessionOrder& order) {
-  const bool jpeg = codec == Codec::mjpeg;
-  if (codec == Codec::none) return std::nullopt;  // not known yet
-  if (jpeg && order.format != "jpeg") return "this quality is JPEG: ask with format=jpeg, or name another";
-  if (!jpeg && order.format == "jpeg")
-    return "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own";
-  if (jpeg || plays(order.codecs, codec == Codec::hevc)) return std::nullopt;
-  return "this quality is " + std::string(to_string(codec)) + ", which the client does not play";
-}
 
 Camera::Camera(const CameraSpec& spec, const Options& options, net::Server& server, app::Metrics& metrics)
     : name_(spec.name),
@@ -60,7 +50,9 @@ Camera::Camera(const CameraSpec& spec, const Options& options, net::Server& serv
       list.push_back(std::make_unique<Track>(name_, channel, quality,
                                              TrackOptions{options.fragment_time, options.stale_after}, server,
                                              metrics));
-      if (list.size() == 1) list.back()->on_unit = [this, channel](const Unit& unit) { seen(channel, unit); };
+      list.back()->on_unit = [this, channel, track = list.back().get()](const Unit& unit) {
+        seen(channel, *track, unit);
+      };
     }
   }
 }
@@ -123,8 +115,24 @@ std::int64_t Camera::hold_of(Channel channel) const noexcept {
   return channel == Channel::raw ? hold_ns_ : 0;
 }
 
-void Camera::seen(Channel channel, const Unit& unit) {
+// Of a channel's qualities one is measured, as long as it gives frames: the encoders of those that nobody
+// watches may sleep.
+bool Camera::leads(Channel channel, const Track& track, std::int64_t now_ns) noexcept {
+  Lead& lead = leads_[static_cast<std::size_t>(channel)];
+  if (lead.track != &track && now_ns - lead.at_ns < kLeadNs) return false;
+  lead = {&track, now_ns};
+  return true;
+}
+
+void Camera::seen(Channel channel, Track& track, const Unit& unit) {
   if (tracks_[1].empty() || tracks_[0].empty()) return;
+  // What is held back becomes due without anything new arriving.
+  if (channel == Channel::raw && hold_ns_ > 0) {
+    server_.after(std::chrono::nanoseconds(hold_ns_), [&track, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired()) track.wake_viewers();
+    });
+  }
+  if (!leads(channel, track, unit.available_ns)) return;
   const auto side = channel == Channel::raw ? sync::Side::a : sync::Side::b;
   pairer_.add(side, {unit.source_number, unit.source_capture_ns, unit.available_ns, 0, false});
   if (pairer_.take_break()) raw_.clear(), left_.clear();
@@ -135,13 +143,6 @@ void Camera::seen(Channel channel, const Unit& unit) {
     violations_total_.add(left_.violations() - before);
     last_pair_ns_ = pair->at_ns;
     ++pairs_;
-  }
-  // What is held back becomes due without anything new arriving.
-  if (channel == Channel::raw && hold_ns_ > 0) {
-    server_.after(std::chrono::nanoseconds(hold_ns_), [this, alive = std::weak_ptr(alive_)] {
-      if (alive.expired()) return;
-      for (const auto& track : tracks(Channel::raw)) track->wake_viewers();
-    });
   }
 }
 

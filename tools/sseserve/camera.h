@@ -23,9 +23,6 @@ struct SyncState {
   std::optional<double> drift_ppm;
 };
 
-/// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
-[[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
-
 /// Event loop's thread.
 class Camera {
  public:
@@ -52,7 +49,8 @@ class Camera {
   void end_all(std::string_view reason);
 
  private:
-  void seen(Channel channel, const Unit& unit);
+  void seen(Channel channel, Track& track, const Unit& unit);
+  [[nodiscard]] bool leads(Channel channel, const Track& track, std::int64_t now_ns) noexcept;
   [[nodiscard]] std::int64_t hold_of(Channel channel) const noexcept;
   void steer(std::int64_t now_ns);
   void mind(Session& session, std::int64_t now_ns);
@@ -65,6 +63,11 @@ class Camera {
   app::Gauge& hold_gauge_;
   std::array<std::vector<std::unique_ptr<Track>>, kChannels> tracks_;
   std::vector<std::weak_ptr<Session>> sessions_;
+  struct Lead {
+    const Track* track = nullptr;
+    std::int64_t at_ns = 0;  // its newest unit
+  };
+  std::array<Lead, kChannels> leads_;  // whose frames are paired
   sync::FramePairer pairer_{sync::PairBy::number};
   sync::OffsetEstimator raw_;   // how late the annotated channel is
   sync::OffsetEstimator left_;  // what is left of that after holding

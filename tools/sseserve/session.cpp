@@ -25,6 +25,16 @@ net::ChunkPtr text_chunk(const net::SseEvent& event) {
 
 }  // namespace
 
+std::optional<std::string> unfit(Codec codec, const SessionOrder& order) {
+  const bool jpeg = codec == Codec::mjpeg;
+  if (codec == Codec::none) return std::nullopt;  // not known yet
+  if (jpeg && order.format != "jpeg") return "this quality is JPEG: ask with format=jpeg, or name another";
+  if (!jpeg && order.format == "jpeg")
+    return "this quality is no JPEG; a ring of JPEG frames can be named as a quality of its own";
+  if (jpeg || plays(order.codecs, codec == Codec::hevc)) return std::nullopt;
+  return "this quality is " + std::string(to_string(codec)) + ", which the client does not play";
+}
+
 Session::Session(SessionOrder order, Track& track, std::function<std::int64_t(Channel)> hold_ns)
     : order_(std::move(order)),
       track_(&track),
@@ -205,6 +215,12 @@ net::ChunkPtr Session::next(std::int64_t now_ns) {
   if (next_ > history.back()->sequence || !catch_up(now_ns, hold_ns)) return nullptr;
   const Unit& unit = *history[next_ - history.front()->sequence];
   if (unit.available_ns + hold_ns > now_ns) return nullptr;
+  if (unit.init && unit.init != init_ && unfit(unit.init->codec, order_)) {
+    // The ring's writer came back with another format.
+    tell("bye", nlohmann::json{{"reason", "format changed"}}.dump());
+    over_ = true;
+    return next(now_ns);
+  }
   last_sent_ns_ = now_ns;
   return unit_chunk(unit);
 }

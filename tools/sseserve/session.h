@@ -29,6 +29,9 @@ struct SessionOrder {
   std::optional<net::Claims> claims;
 };
 
+/// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
+[[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
+
 /// Lives in the event loop; owned by its connection.
 class Session final : public net::ChunkSource, public Viewer, public std::enable_shared_from_this<Session> {
  public:

@@ -29,6 +29,9 @@ constexpr std::int64_t kHungNs = 5'000'000'000;      // a thread that did not go
 constexpr std::int64_t kHistoryNs = 10'000'000'000;  // for clients that come back
 constexpr std::size_t kHistoryBytes = 32u << 20;
 constexpr int kMaxUnderWay = 64;  // the event loop stalls: what comes then is left out up to a keyframe
+constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
+constexpr std::uint64_t kTimeBack =
+    10ull * av::kVideoTimescale;  // so much is no jitter: the source's clock was set
 constexpr std::size_t kMaxDetections = 64 * 1024;
 
 bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
@@ -39,6 +42,14 @@ std::uint64_t media_time(std::int64_t ns) noexcept {
 }
 
 double milliseconds(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-3) * 1e-3; }
+
+// Times are what another process wrote: those that no clock shows would leave the numbers that they are
+// reckoned in, or take the time line where nothing can follow.
+FrameInfo sane(FrameInfo info, std::int64_t now) noexcept {
+  if (info.source_capture_ns < 0 || info.source_capture_ns > now + kAheadNs) info.source_capture_ns = now;
+  info.publish_ns = std::clamp<std::int64_t>(info.publish_ns, 0, now + kAheadNs);
+  return info;
+}
 
 net::ChunkPtr chunk_of(std::vector<std::uint8_t> bytes, std::int64_t capture_ns = 0, bool counted = false) {
   auto chunk = std::make_shared<net::Chunk>();
@@ -224,6 +235,7 @@ bool Track::renew_writer(std::span<const std::uint8_t> extradata, Size size) {
                                  {"mime", writer_->mime_type()},
                                  {"width", size.width},
                                  {"height", size.height}});
+  init->codec = format_.codec;
   init->event = event_chunk({}, "init", {}, json, bytes, 0);
   init->bytes = chunk_of(bytes);
   init_ = std::move(init);
@@ -251,6 +263,7 @@ void Track::take_video(const FrameInfo& info, std::int64_t wall_offset_ns, const
   if (await_key_ && !key) return late_total_.add();
   await_key_ = false;
   if (key) flush(wall_offset_ns);
+  if (key && media_time(info.source_capture_ns) + kTimeBack < last_decode_time_) last_decode_time_ = 0;
   const std::uint64_t time = std::max(media_time(info.source_capture_ns), last_decode_time_ + 1);
   // Until the next one comes, it is taken to last as long as they do.
   const std::int64_t nominal = format_.rate.num != 0 ? format_.rate.period().count() : 33'333'333;
@@ -298,7 +311,7 @@ void Track::flush(std::int64_t wall_offset_ns) {
 void Track::take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata) {
   if (!av::jpeg_is_whole(frame_)) return unfit_total_.add();
   if (!init_) {
-    init_ = std::make_shared<const Init>();
+    init_ = std::make_shared<const Init>(Init{Codec::mjpeg, nullptr, nullptr});
     const std::lock_guard lock(mutex_);
     state_.mime = "image/jpeg";
   }
@@ -329,7 +342,7 @@ void Track::take_frame(RingReader& reader, const FrameView& view) {
     return;
   }
   const std::int64_t now = monotonic_ns();
-  const FrameInfo& info = view.info;
+  const FrameInfo info = sane(view.info, now);
   const std::int64_t step = info.source_capture_ns - last_time_ns_;
   if (last_time_ns_ != 0 && step > 0 && step < 2'000'000'000)
     period_ns_ = period_ns_ == 0 ? step : (period_ns_ * 7 + step) / 8;
@@ -423,8 +436,11 @@ void Track::step(RingReader& reader) {
   FrameView view;
   // Short naps while there is nobody to wait for: a first viewer is noticed soon.
   const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 20ms);
+  // What is there of a fragment goes out when nothing follows for as long as one lasts.
+  if (status == ReadStatus::moved || (status == ReadStatus::timeout && !samples_.empty() &&
+                                      monotonic_ns() - last_frame_ns_ > options_.fragment_time.count()))
+    flush(reader.wall_offset_ns());
   if (status == ReadStatus::moved) {
-    samples_.clear();
     writer_.reset();
     init_.reset();
     inspector_.reset();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "frame/format.h"
 #include "net/channel.h"
 
 namespace camring::sseserve {
@@ -12,6 +13,7 @@ namespace camring::sseserve {
 /// What a player needs before any fragment; made anew when parameter sets change. Of JPEG: nothing but a
 /// mark.
 struct Init {
+  Codec codec = Codec::none;
   net::ChunkPtr event;  ///< as server-sent event; null for JPEG
   net::ChunkPtr bytes;  ///< ftyp and moov; null for JPEG
 };

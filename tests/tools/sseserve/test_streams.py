@@ -1,10 +1,13 @@
 """sseserve's streams: what is in them, that it plays, and what happens when writers die and viewers come back."""
+import ctypes
 import json
+import os
 import signal
 import statistics
 import subprocess
 import time
 
+import rings
 from camring_test import main, wait_for
 from sse import SseTest
 
@@ -163,6 +166,56 @@ class Streams(SseTest):
         self.assertTrue(later[1].json["key"])
         self.assertGreater(fragment.json["time"], stream.of("fragment")[0].json["time"])
         self.assertFalse(stream.ended)
+
+    def test_a_ring_that_changes_its_format_ends_streams_of_the_old_one(self):
+        self.camera("cam0.x:mjpeg,q70")
+        self.serve("--camera", "cam0,raw=cam0.x", "--stale-after", "1s")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw?format=jpeg")
+        stream.wait("jpeg", 3)
+        self.publisher.stop()
+        self.start("shmpub", "cam0", "--out", "cam0.x:h264,500k")
+        self.assertEqual(stream.wait("bye").json, {"reason": "format changed"})
+        self.assertEqual(stream.of("init", "fragment"), [])
+        wait_for("the end", lambda: stream.ended)
+        self.stream("/streams/sse/cam0/raw").wait("fragment", 3)
+
+    def test_a_fragment_whose_writer_dies_goes_out_as_far_as_it_came(self):
+        self.camera("cam0.high:h264,500k", fps=10, options=("--gop", "10s"))
+        self.serve("--camera", "cam0,raw=cam0.high", "--fragment", "2s")
+        self.ready()
+        stream = self.stream("/streams/sse/cam0/raw")
+        stream.wait("fragment", 1)
+        time.sleep(1)  # into the next one
+        self.publisher.stop(signal.SIGKILL)
+        last = stream.wait("fragment", 2)
+        self.assertLess(last.json["duration"], 1900)
+        self.assertGreater(last.json["duration"], 50)
+
+    def test_times_that_no_clock_shows_do_no_harm(self):
+        os.environ["CAMRING_DIR"] = self.dir
+        lib = rings.library()
+        camera = rings.Camera(lib, "cam0.mjpeg", rings.MJPEG, 160, 120)
+        self.addCleanup(camera.close)
+        picture = rings.jpegs(160, 120, range(1))[0]
+        self.serve("--camera", "cam0,raw=cam0.mjpeg,annotated=cam0.mjpeg")
+        stream = None
+        for number in range(1, 40):
+            now = time.monotonic_ns()
+            strange = (now, -2**63, 2**63 - 1, -1, 0, now)[number % 6]
+            info = rings.CFrame(struct_bytes=ctypes.sizeof(rings.CFrame), flags=rings.KEYFRAME, capture_ns=strange,
+                                source_number=number, source_capture_ns=strange)
+            self.assertEqual(lib.camring_writer_publish(camera.handle, picture, len(picture), ctypes.byref(info)), 0)
+            if stream is None:
+                wait_for("the ring", lambda: self.request("/streams/sse/cam0/raw", method="HEAD")[0] in (200, 406))
+                stream = self.stream("/streams/sse/cam0/dual?format=jpeg")
+            time.sleep(0.02)
+        stream.wait("jpeg", number=39)
+        times = [event.json["time"] for event in stream.of("jpeg")]
+        self.assertLess(max(times), time.monotonic() + 1)
+        self.assertGreaterEqual(min(times), 0)
+        self.json("/state")
+        self.json("/streams/sse/cam0/sync-stats")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,16 @@ from sse import SseTest
 
 
 class Viewers(SseTest):
-    def both(self, spec="cam0,raw=cam0.high,annotated=cam0.ai", *options, delay=0.120, output="cam0.high:h264,500k", size="320x240"):
+    def both(self, spec="cam0,raw=cam0.high,annotated=cam0.ai", *options, delay=0.120, output="cam0.high:h264,500k", size="320x240", asleep=None):
         """A raw channel and one that shows the same frames later."""
         os.environ["CAMRING_DIR"] = self.dir
         self.lib = rings.library()
         self.camera(output, size=size, options=("--no-on-demand",))
         self.late = Channel(self.lib, "cam0.high", "cam0.ai", delay)
         self.addCleanup(self.stop_late)
+        if asleep:
+            self.start("shmpub", "cam0", "--out", asleep + ":h264,500k")
+            self.wait_ring(asleep, 0)
         server = self.serve("--camera", spec, "--stale-after", "700ms", *options)
         self.ready()
         return server
@@ -108,6 +111,12 @@ class Viewers(SseTest):
         self.assertEqual(stream.status, 200)
         stream.wait("switch", channel="raw", reason="stale")
         stream.wait("fragment", 5, channel="raw")
+
+    def test_channels_meet_in_whatever_quality_is_watched(self):
+        self.both("cam0,raw.high=cam0.best,raw.low=cam0.high,annotated=cam0.ai", asleep="cam0.best")
+        stream = self.stream("/streams/sse/cam0/dual?raw_quality=low")
+        stream.wait("fragment", 30)
+        self.held(80)
 
 
 if __name__ == "__main__":
