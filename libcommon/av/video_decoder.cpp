@@ -85,6 +85,7 @@ void VideoDecoder::put_in_order(Position own) noexcept {
     return a.frame.timeline_ns < b.frame.timeline_ns;
   });
   std::swap(earliest->frame.timeline_ns, own->frame.timeline_ns);
+  std::swap(earliest->frame.info.publish_ns, own->frame.info.publish_ns);
   std::swap(earliest->frame.info.capture_ns, own->frame.info.capture_ns);
   std::swap(earliest->frame.info.source_capture_ns, own->frame.info.source_capture_ns);
 }

@@ -212,7 +212,7 @@ bool Output::set_level(int level) {
 }
 
 std::vector<Consumer> Output::consumers() const {
-  return writer_ ? writer_->consumers() : std::vector<Consumer>{};
+  return outlet_ ? outlet_->consumers() : std::vector<Consumer>{};
 }
 
 void Output::follow(const FrameFormat& source) {
@@ -247,7 +247,7 @@ void Output::apply() {
   if (way_ == Way::encoded) encoder_ = make_encoder(encoder_order(source));
 
   const FrameFormat format = target(source);
-  if (!writer_) {
+  if (!outlet_) {
     RingSpec ring;
     ring.name = spec_.name;
     ring.format = format;
@@ -256,10 +256,13 @@ void Output::apply() {
     ring.group = settings_.access.group;
     ring.writer = "shmpub " CAMRING_VERSION;
     ring.source = settings_.source;
-    writer_ = std::make_unique<RingWriter>(ring);
+    outlet_ = std::make_unique<Outlet>(
+        ring, settings_.delay,
+        OutletCounts{frames_total_, keyframes_total_, bytes_total_,
+                     *dropped_total_[static_cast<std::size_t>(OutputDrop::too_large)]});
     pending_flags_ = 0;  // the first frame of all continues nothing
-  } else if (writer_->format() != format) {
-    writer_->reconfigure(format);
+  } else if (outlet_->format() != format) {
+    outlet_->reconfigure(format);
   } else {
     return;
   }
@@ -268,14 +271,14 @@ void Output::apply() {
 }
 
 void Output::adopt_extradata(std::vector<std::uint8_t> extradata) {
-  if (extradata == writer_->format().extradata) return;
-  FrameFormat format = writer_->format();
+  if (extradata == outlet_->format().extradata) return;
+  FrameFormat format = outlet_->format();
   format.extradata = std::move(extradata);
-  writer_->reconfigure(format);
+  outlet_->reconfigure(format);
 }
 
 bool Output::wanted() const noexcept {
-  return !settings_.on_demand || way_ != Way::encoded || !writer_ || writer_->consumer_count() > 0;
+  return !settings_.on_demand || way_ != Way::encoded || !outlet_ || outlet_->consumer_count() > 0;
 }
 
 bool Output::due(const SourceFrame& frame) noexcept {
@@ -292,16 +295,16 @@ bool Output::due(const SourceFrame& frame) noexcept {
 }
 
 bool Output::wants_keyframe() noexcept {
-  if (video() && writer_ && writer_->take_keyframe_request()) force_keyframe_ = true;
+  if (video() && outlet_ && outlet_->take_keyframe_request()) force_keyframe_ = true;
   return video() && force_keyframe_;
 }
 
 bool Output::wants_source_keyframe() noexcept {
-  return way_ == Way::bytes && is_video(spec_.codec) && writer_ && writer_->take_keyframe_request();
+  return way_ == Way::bytes && is_video(spec_.codec) && outlet_ && outlet_->take_keyframe_request();
 }
 
 PictureWish Output::wish(const av::ImageView& picture) const noexcept {
-  const FrameFormat& format = writer_->format();
+  const FrameFormat& format = outlet_->format();
   if (way_ == Way::raw) return {format.pixel_format, format.size, format.colour};
   return {encoder_->input(picture.pixel_format), format.size, encoder_->colour(picture.colour)};
 }
@@ -320,24 +323,15 @@ CommitInfo Output::commit_info(const SourceFrame& frame, bool keyframe) noexcept
 void Output::counted() noexcept {
   pending_flags_ = 0;
   reducer_.taken();
-  frames_total_.add();
 }
 
 bool Output::make_room(std::size_t bytes, std::size_t metadata_bytes) {
-  claim_ = writer_->claim(bytes, metadata_bytes);
-  if (claim_) return true;
   if (bytes == 0) {  // no ring is large enough for nothing
     count(OutputDrop::encoder);
     return false;
   }
-  try {
-    writer_->grow(bytes);
-    claim_ = writer_->claim(bytes, metadata_bytes);
-  } catch (const Error& error) {  // the directory is full; what is there goes on
-    too_large_.report(error.what());
-  }
-  if (!claim_) count(OutputDrop::too_large);
-  return static_cast<bool>(claim_);
+  room_ = outlet_->claim(bytes, metadata_bytes);
+  return !room_.empty();
 }
 
 void Output::publish(const Source& source, const SourceFrame& frame) {
@@ -351,34 +345,32 @@ void Output::publish(const Source& source, const SourceFrame& frame) {
     pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
     return;
   }
-  std::copy(bytes.begin(), bytes.end(), claim_.data().begin());
+  std::copy(bytes.begin(), bytes.end(), room_.begin());
   if (!source.still_valid(frame)) return drop(OutputDrop::overwritten, frame);
-  writer_->commit(std::move(claim_), bytes.size(), commit_info(frame, keyframe));
-  bytes_total_.add(bytes.size());
-  if (keyframe) keyframes_total_.add();
+  outlet_->commit(bytes.size(), commit_info(frame, keyframe), frame.info.publish_ns);
   counted();
 }
 
 av::ImageSpan Output::claim(const SourceFrame& frame) {
-  if (!make_room(writer_->format().raw_bytes(), frame.metadata.size())) {
+  if (!make_room(outlet_->format().raw_bytes(), frame.metadata.size())) {
     pending_flags_ |= frame.info.flags & frame_flag::discontinuity;
     return {};
   }
-  return av::span_of(writer_->format(), claim_.data());
+  return av::span_of(outlet_->format(), room_);
 }
 
 void Output::commit(const SourceFrame& frame) {
-  writer_->commit(std::move(claim_), writer_->format().raw_bytes(), commit_info(frame, true));
-  bytes_total_.add(writer_->format().raw_bytes());
+  outlet_->commit(outlet_->format().raw_bytes(), commit_info(frame, true), frame.info.publish_ns);
   counted();
 }
 
 // By capture time, so that the interval holds whatever the rate does; the nearest frame, not the first after.
 bool Output::keyframe_due(const SourceFrame& frame) noexcept {
   const std::int64_t since = frame.timeline_ns - keyframe_ns_;
-  const std::int64_t half_frame = writer_->format().rate.period().count() / 2;
+  const std::int64_t half_frame = outlet_->format().rate.period().count() / 2;
+  if (outlet_->take_loss()) force_keyframe_ = true;
   const bool late = since < 0 || since + half_frame >= settings_.keyframe_interval.count();
-  const bool asked = writer_->take_keyframe_request();
+  const bool asked = outlet_->take_keyframe_request();
   if (!late && !asked && !force_keyframe_) return false;
   force_keyframe_ = false;
   keyframe_ns_ = frame.timeline_ns;
@@ -388,7 +380,7 @@ bool Output::keyframe_due(const SourceFrame& frame) noexcept {
 bool Output::push(const av::ImageView& picture, const SourceFrame& frame) {
   const std::int64_t start = monotonic_ns();
   const std::int64_t key = next_key_++;
-  carried_.push_back({key, commit_info(frame, false), std::string(frame.metadata)});
+  carried_.push_back({key, commit_info(frame, false), frame.info.publish_ns, std::string(frame.metadata)});
   if (carried_.size() > kMaxCarried) carried_.pop_front();
   pending_flags_ = 0;
   const bool taken = encoder_->push(picture, key, keyframe_due(frame));
@@ -439,14 +431,11 @@ void Output::publish_encoded() {
       force_keyframe_ = true;
       continue;
     }
-    std::copy(encoded.bytes.begin(), encoded.bytes.end(), claim_.data().begin());
+    std::copy(encoded.bytes.begin(), encoded.bytes.end(), room_.begin());
     carried.info.metadata = carried.metadata;
     carried.info.flags |= (encoded.keyframe ? frame_flag::keyframe : 0u) | std::exchange(pending_flags_, 0u);
-    writer_->commit(std::move(claim_), encoded.bytes.size(), carried.info);
-    bytes_total_.add(encoded.bytes.size());
-    if (encoded.keyframe) keyframes_total_.add();
+    outlet_->commit(encoded.bytes.size(), carried.info, carried.published_ns);
     reducer_.taken();
-    frames_total_.add();
   }
 }
 
@@ -463,12 +452,16 @@ void Output::drop(OutputDrop reason, const SourceFrame& frame) noexcept {
 
 void Output::count(OutputDrop reason) noexcept { dropped_total_[static_cast<std::size_t>(reason)]->add(); }
 
+std::optional<std::int64_t> Output::held_until() const {
+  return outlet_ ? outlet_->held_until() : std::nullopt;
+}
+
 void Output::beat() noexcept {
-  if (writer_) writer_->beat_loop();
+  if (outlet_) outlet_->beat();
 }
 
 void Output::set_signal(bool present) noexcept {
-  if (writer_) writer_->set_signal(present);
+  if (outlet_) outlet_->set_signal(present);
 }
 
 std::uint64_t Output::drops(OutputDrop reason) const noexcept {

@@ -17,9 +17,9 @@
 #include "app/ring_access.h"
 #include "av/h264_order.h"
 #include "encoder.h"
+#include "outlet.h"
 #include "output_spec.h"
 #include "rate_reducer.h"
-#include "ring/ring_writer.h"
 #include "source.h"
 
 namespace camring::shmpub {
@@ -42,6 +42,7 @@ struct OutputSettings {
   std::string encoder = "auto";  ///< for H.264 and HEVC
   std::chrono::nanoseconds keyframe_interval{std::chrono::seconds(1)};  ///< for H.264 and HEVC
   bool draws = false;  ///< something is drawn into the pictures: no source's bytes are good enough
+  std::chrono::nanoseconds delay{0};  ///< from a source frame's publication to its own; 0: at once
 };
 
 /// The picture that an output needs made of the source's.
@@ -87,8 +88,8 @@ class Output {
   [[nodiscard]] std::vector<Consumer> consumers() const;
   /// Threads that may share out its work; before follow().
   void use(Workers& workers) noexcept { workers_ = &workers; }
-  [[nodiscard]] bool ready() const noexcept { return writer_ != nullptr; }
-  [[nodiscard]] Size size() const noexcept { return writer_->format().size; }
+  [[nodiscard]] bool ready() const noexcept { return outlet_ != nullptr; }
+  [[nodiscard]] Size size() const noexcept { return outlet_->format().size; }
   [[nodiscard]] Way way() const noexcept { return way_; }
 
   /// Whether anybody wants this output's frames.
@@ -117,6 +118,8 @@ class Output {
 
   /// No frame follows: publishes what the encoder still holds. Then follow(), or nothing.
   void finish();
+  /// When the last frame that a delay holds is due; empty when none is held. @throws Error as RingWriter does
+  [[nodiscard]] std::optional<std::int64_t> held_until() const;
 
   /// Way encoded: the next picture must become a keyframe, somebody asked or has just come.
   [[nodiscard]] bool wants_keyframe() noexcept;
@@ -129,13 +132,14 @@ class Output {
   [[nodiscard]] std::uint64_t frames() const noexcept { return frames_total_.value(); }
   [[nodiscard]] std::uint64_t drops() const noexcept;
   [[nodiscard]] std::uint64_t drops(OutputDrop reason) const noexcept;
-  [[nodiscard]] std::string description() const { return spec_.name + " " + describe(writer_->format()); }
+  [[nodiscard]] std::string description() const { return spec_.name + " " + describe(outlet_->format()); }
 
  private:
   // One picture inside the encoder, and what its frame will say.
   struct Carried {
     std::int64_t key;
     CommitInfo info;
+    std::int64_t published_ns;  // the source's frame
     std::string metadata;
   };
   [[nodiscard]] OutputSpec effective(const FrameFormat& source) const;
@@ -167,8 +171,8 @@ class Output {
   RateReducer reducer_;
   std::unique_ptr<Encoder> encoder_;
   std::optional<av::ReorderRepair> repair_;  // way bytes, H.264
-  std::unique_ptr<RingWriter> writer_;
-  Claim claim_;
+  std::unique_ptr<Outlet> outlet_;
+  std::span<std::uint8_t> room_;     // that make_room() got
   std::uint32_t pending_flags_ = 0;  // discontinuities of frames that this output left out
   bool was_wanted_ = false;
   bool force_keyframe_ = true;
@@ -180,7 +184,7 @@ class Output {
   app::Histogram& encode_seconds_;
   std::atomic<std::int64_t> busy_ns_{0};
   std::array<app::Counter*, kOutputDrops> dropped_total_{};
-  app::RepeatingFault too_large_, level_fault_;
+  app::RepeatingFault level_fault_;
 };
 
 }  // namespace camring::shmpub

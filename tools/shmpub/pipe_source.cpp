@@ -70,7 +70,7 @@ SourceEvent PipeSource::next(SourceFrame& frame, std::chrono::nanoseconds /*time
   frame = {};
   frame.info.number = frame.info.source_number = count_++;
   // When the pipe brought it: the only clock that readers downstream can compare with theirs.
-  frame.info.capture_ns = frame.info.source_capture_ns = now;
+  frame.info.capture_ns = frame.info.source_capture_ns = frame.info.publish_ns = now;
   frame.info.flags = frame_flag::inferred;
   if (!format_.compressed() || format_.codec == Codec::mjpeg || (packet_->flags & AV_PKT_FLAG_KEY) != 0) {
     frame.info.flags |= frame_flag::keyframe;

@@ -192,6 +192,12 @@ void Pipeline::finish(Source& source) {
   for (const auto& output : outputs_) output->finish();
 }
 
+std::optional<std::int64_t> Pipeline::held_until() const {
+  std::optional<std::int64_t> last;
+  for (const auto& output : outputs_) last = std::max(last, output->held_until());
+  return last;
+}
+
 void Pipeline::pass_on(Output& output, Source& source, const SourceFrame& frame) {
   if (!output.due(frame)) return;
   output.publish(source, frame);

@@ -42,6 +42,9 @@ class Pipeline {
   void process(Source& source, const SourceFrame& frame);
   /// No frame follows: brings what decoder and encoders still hold to the outputs.
   void finish(Source& source);
+  /// When the last frame that outputs hold back is due; empty when none is held. @throws Error as RingWriter
+  /// does
+  [[nodiscard]] std::optional<std::int64_t> held_until() const;
   /// Takes over what the source lost by itself.
   void count(const SourceLosses& losses) noexcept;
 

@@ -1,15 +1,18 @@
 #include "publisher.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/error.h"
 
 namespace camring::shmpub {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{100};
+constexpr std::chrono::milliseconds kShortestWait{1};
 constexpr std::int64_t kReportEvery = 5'000'000'000;
 
 }  // namespace
@@ -28,9 +31,10 @@ void Publisher::run(Source& source) {
   SourceFrame frame;
   while (!context_.stop.requested()) {
     follow_demand(source);
-    const SourceEvent event = source.next(frame, kPatience);
+    const SourceEvent event = next(source, frame);
     if (event == SourceEvent::ended) {
       pipeline_.finish(source);
+      drain();
       break;
     }
     if (event == SourceEvent::changed && source.format().codec != Codec::none)
@@ -38,6 +42,25 @@ void Publisher::run(Source& source) {
     if (event == SourceEvent::frame) pipeline_.process(source, frame);
     if (event != SourceEvent::frame || frame.info.placeholder() || in_trouble_) look_at(source);
     pipeline_.count(source.losses());
+    tick();
+  }
+}
+
+// A source that breaks off was whole up to there.
+SourceEvent Publisher::next(Source& source, SourceFrame& frame) {
+  try {
+    return source.next(frame, kPatience);
+  } catch (const Error&) {
+    drain();
+    throw;
+  }
+}
+
+// What outputs hold back still comes out at its time.
+void Publisher::drain() {
+  while (const auto until = pipeline_.held_until()) {
+    const std::chrono::nanoseconds left(*until - monotonic_ns());
+    if (context_.stop.wait_for(std::clamp<std::chrono::nanoseconds>(left, kShortestWait, kPatience))) return;
     tick();
   }
 }

@@ -27,6 +27,8 @@ class Publisher {
   [[nodiscard]] std::string summary() const;  ///< "cam0.mjpeg 240 frames; 3 dropped (2 corrupt, 1 behind)"
 
  private:
+  [[nodiscard]] SourceEvent next(Source& source, SourceFrame& frame);
+  void drain();
   void look_at(const Source& source);
   void follow_demand(Source& source);
   void report(std::int64_t now);

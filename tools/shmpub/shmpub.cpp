@@ -57,6 +57,9 @@ void Shmpub::options(CLI::App& cli) {
                "Lower rate, then detail, then size while machine or readers can't keep up");
   app::add_parsed(cli, "--overlay", overlay_, Overlay::parse,
                   "Write into every picture: time, name or off [off]", "WHAT");
+  app::add_duration(cli, "--delay", settings_.delay,
+                    "Publish each frame so long after the source's was published, up to 10s")
+      ->default_str("0");
   app::add_int(cli, "--drop-same-frames", drop_same_, 0, 100000,
                "Leave out up to so many frames in a row that equal the one before [0]");
   app::add_duration(cli, "--gop", settings_.keyframe_interval, "Time from one keyframe to the next");
@@ -77,6 +80,10 @@ void Shmpub::check() {
   if (settings_.keyframe_interval < kShortestGop) {
     throw Error(ExitCode::usage, "read options", "--gop", "keyframes can't come that often",
                 "write 10ms or more");
+  }
+  if (settings_.delay < std::chrono::nanoseconds(0) || settings_.delay > DelayLine::kLongest) {
+    throw Error(ExitCode::usage, "read options", "--delay", "frames can be held back for up to 10s",
+                "write e.g. 120ms");
   }
   settings_.draws = overlay_ != Overlay::Kind::off;
   settings_.source = source_ == "-" ? "stdin" : source_;
