@@ -40,7 +40,7 @@ class CFrame(ctypes.Structure):
                 ("missed", ctypes.c_uint64), ("position", ctypes.c_uint64)]
 
 
-Frame = collections.namedtuple("Frame", "number flags capture_ns source_number source_capture_ns missed payload")
+Frame = collections.namedtuple("Frame", "number flags capture_ns source_number source_capture_ns missed payload publish_ns")
 
 
 def library():
@@ -119,7 +119,7 @@ class Reader:
                 payload = ctypes.string_at(frame.payload, frame.payload_bytes)
                 if self.lib.camring_reader_valid(self.handle, ctypes.byref(frame)) == 1:
                     return Frame(frame.number, frame.flags, frame.capture_ns, frame.source_number,
-                                 frame.source_capture_ns, frame.missed, payload)
+                                 frame.source_capture_ns, frame.missed, payload, frame.publish_ns)
             elif left == 0:
                 return None
 

@@ -117,8 +117,9 @@ inline RingReader read_all(const std::string& name) {
 /// A pipeline with outputs as ordered, in a ring directory of its own.
 struct Bench {
   explicit Bench(const std::vector<std::string>& orders, bool on_demand = false, PipelineOptions options = {},
-                 bool draws = false) {
+                 bool draws = false, std::chrono::nanoseconds delay = {}) {
     OutputSettings settings;
+    settings.delay = delay;
     settings.source = "source";
     settings.frames = 64;
     settings.on_demand = on_demand;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
@@ -98,14 +99,16 @@ TEST_CASE("delay line: what was made too late comes out at once, but never befor
   CHECK(all[0].number == 0);
   CHECK(all[1].due_ns == all[0].due_ns);
   put(line, 2, now - 10'000'000'000);
-  CHECK(outcome.wait(3)[2].due_ns < monotonic_ns());
+  all = outcome.wait(3);
+  CHECK(all[2].due_ns <= monotonic_ns());
 }
 
 TEST_CASE("delay line: a source whose clock runs ahead holds nothing for longer than the delay") {
   Outcome outcome;
   DelayLine line("ring", 20ms, std::ref(outcome));
   put(line, 0, monotonic_ns() + 3'600'000'000'000);
-  CHECK(outcome.wait(1)[0].due_ns <= monotonic_ns());
+  const auto all = outcome.wait(1);
+  CHECK(all[0].due_ns <= monotonic_ns());
 }
 
 TEST_CASE("delay line: formats and the word that no signal comes keep their place between frames") {

@@ -29,6 +29,11 @@ class Refusals(ToolTest):
                 ("'999' is no access mode for a ring", "cam0", "--out", "x:raw", "--mode", "999"),
                 ("is no access mode for a ring", "cam0", "--out", "x:raw", "--mode", "0440"),
                 ("no group of this system", "cam0", "--out", "x:raw", "--group", "no-such-group"),
+                ("--delay: '-120ms' is no duration", "cam0", "--out", "x:raw", "--delay", "-120ms"),
+                ("--delay: '120' is no duration; write a number with its unit", "cam0", "--out", "x:raw", "--delay", "120"),
+                ("--delay: 'soon' is no duration", "cam0", "--out", "x:raw", "--delay", "soon"),
+                ("--delay: frames can be held back for up to 10s; write e.g. 120ms", "cam0", "--out", "x:raw", "--delay", "10001ms"),
+                ("is no duration", "cam0", "--out", "x:raw", "--delay", "99999999999999999999h"),
                 ("raw has no quality", "cam0", "--out", "x:raw,q5")):
             with self.subTest(args=args):
                 result = self.assert_fails(64, text, "shmpub", *args)
