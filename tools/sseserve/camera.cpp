@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/units.h"
 
 namespace camring::sseserve {
 namespace {
 
-constexpr std::int64_t kLongestHold = 3'000'000'000;
 constexpr std::int64_t kSlew = 10'000'000;          // of the hold, a tick: no jump that anybody sees
 constexpr std::int64_t kForgotten = 3'000'000'000;  // without a pair, what was known holds no more
 constexpr std::int64_t kBack = 1'000'000'000;       // fresh for so long, and viewers are moved back
@@ -40,10 +40,18 @@ Camera::Camera(const CameraSpec& spec, const Options& options, net::Server& serv
           {{"camera", name_}})),
       violations_total_(metrics.counter("sync_violations_total", "Pairs outside the tolerance after holding.",
                                         {{"camera", name_}})),
+      fallbacks_total_(metrics.counter(
+          "sync_fallbacks_total",
+          "Times that the raw channel was no longer held back for an annotated one that can't be matched.",
+          {{"camera", name_}})),
       hold_gauge_(
           metrics.gauge("sync_hold_seconds", "By which the raw channel is held back.", {{"camera", name_}})),
+      fallen_gauge_(metrics.gauge("sync_fallen_back",
+                                  "1 while the annotated channel can't be matched: best instead of hold.",
+                                  {{"camera", name_}})),
       raw_(rules(options)),
-      left_(rules(options)) {
+      left_(rules(options)),
+      policy_(options.sync_mode, options.tolerance, options.max_violations) {
   for (const Channel channel : {Channel::raw, Channel::annotated}) {
     for (const QualitySpec& quality : spec.channels[static_cast<std::size_t>(channel)]) {
       auto& list = tracks_[static_cast<std::size_t>(channel)];
@@ -135,9 +143,10 @@ void Camera::seen(Channel channel, Track& track, const Unit& unit) {
   if (!leads(channel, track, unit.available_ns)) return;
   const auto side = channel == Channel::raw ? sync::Side::a : sync::Side::b;
   pairer_.add(side, {unit.source_number, unit.source_capture_ns, unit.available_ns, 0, false});
-  if (pairer_.take_break()) raw_.clear(), left_.clear();
+  if (pairer_.take_break()) raw_.clear(), left_.clear(), policy_.restart();
   while (const auto pair = pairer_.take()) {
     const std::uint64_t before = left_.violations();
+    judge(pair->offset_ns);
     raw_.add(pair->offset_ns, pair->at_ns);
     left_.add(pair->offset_ns - hold_ns_, pair->at_ns);
     violations_total_.add(left_.violations() - before);
@@ -146,12 +155,30 @@ void Camera::seen(Channel channel, Track& track, const Unit& unit) {
   }
 }
 
+// Ahead of raw_.add(): a pair is judged by those before it.
+void Camera::judge(std::int64_t offset_ns) {
+  const auto suggestion = raw_.suggestion();
+  if (!suggestion || raw_.pairs() < kEnoughPairs) return;
+  const bool before = policy_.fallen();
+  policy_.judge(offset_ns,
+                suggestion->delay_side == sync::Side::a ? suggestion->delay_ns : -suggestion->delay_ns);
+  if (policy_.fallen() == before) return;
+  fallen_gauge_.set(before ? 0 : 1);
+  if (before) return unmatched_.clear("camera " + name_ + ": raw is held back for annotated again");
+  fallbacks_total_.add();
+  unmatched_.report("camera " + name_ +
+                    ": annotated can't be matched: " + std::to_string(options_.max_violations) +
+                    " frames in a row came more than " + duration_text(options_.tolerance) +
+                    " off what a hold could make up for; raw is not held back until as many can be");
+}
+
 SyncState Camera::sync() const {
   SyncState state;
   state.hold_ns = hold_ns_;
   state.pairs = pairs_;
   state.violations = left_.violations();
-  state.degraded = left_.degraded();
+  state.degraded = left_.degraded() || policy_.fallen();
+  state.mode = policy_.mode();
   state.known = raw_.pairs() >= kEnoughPairs && monotonic_ns() - last_pair_ns_ < kForgotten;
   if (!state.known) return state;
   const sync::Estimate estimate = raw_.estimate(), left = left_.estimate();
@@ -166,14 +193,13 @@ SyncState Camera::sync() const {
 // The hold follows what is measured, a little at a time.
 void Camera::steer(std::int64_t now_ns) {
   std::int64_t target = 0;
-  if (options_.sync_mode != SyncMode::none && raw_.pairs() >= kEnoughPairs &&
-      now_ns - last_pair_ns_ < kForgotten) {
+  if (raw_.pairs() >= kEnoughPairs && now_ns - last_pair_ns_ < kForgotten) {
     const auto suggestion = raw_.suggestion();
     if (suggestion && suggestion->delay_side == sync::Side::a)
-      target = std::min(suggestion->delay_ns, kLongestHold);
+      target = std::min(suggestion->delay_ns, HoldPolicy::kLongest);
     // Another program's measurement, by the ring's own writer: what it says is more, where it sees more.
     if (!tracks_[0].empty()) target = std::max(target, tracks_[0].front()->state().correction_ns);
-    if (options_.sync_mode == SyncMode::best) target = std::min(target, options_.tolerance.count());
+    target = policy_.hold_ns(target);
   }
   hold_ns_ += std::clamp(target - hold_ns_, -kSlew, kSlew);
   hold_gauge_.set(static_cast<double>(hold_ns_) * 1e-9);
@@ -234,6 +260,7 @@ void Camera::tick(std::int64_t now_ns) {
                                                  {"hold_ms", ms(state.hold_ns)},
                                                  {"within", state.within},
                                                  {"violations", state.violations},
+                                                 {"mode", to_string(state.mode)},
                                                  {"degraded", state.degraded}}
                               .dump());
     session->look();

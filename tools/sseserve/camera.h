@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hold_policy.h"
 #include "session.h"
 #include "sync/frame_pairer.h"
 #include "sync/offset_estimator.h"
@@ -19,7 +20,9 @@ struct SyncState {
   std::int64_t hold_ns = 0;  ///< by which raw is held back now
   bool within = true;        ///< what is left is within the tolerance
   std::uint64_t pairs = 0, violations = 0;
-  bool degraded = false;  ///< too many violations in a row
+  bool degraded = false;           ///< too many violations in a row
+  SyncMode mode = SyncMode::hold;  ///< what is done now: best instead of the hold that was ordered, where
+                                   ///< the channels can't be matched
   std::optional<double> drift_ppm;
 };
 
@@ -42,6 +45,8 @@ class Camera {
   [[nodiscard]] std::shared_ptr<Session> session(std::string_view id) const;
   [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions() const;
   [[nodiscard]] SyncState sync() const;
+  /// The channels can't be matched: raw is not held back though that was ordered.
+  [[nodiscard]] bool fallen_back() const noexcept { return policy_.fallen(); }
   [[nodiscard]] bool alive() const noexcept;
 
   /// Ten times a second: holds, staleness, heartbeats, tokens.
@@ -51,6 +56,7 @@ class Camera {
  private:
   void seen(Channel channel, Track& track, const Unit& unit);
   [[nodiscard]] bool leads(Channel channel, const Track& track, std::int64_t now_ns) noexcept;
+  void judge(std::int64_t offset_ns);
   [[nodiscard]] std::int64_t hold_of(Channel channel) const noexcept;
   void steer(std::int64_t now_ns);
   void mind(Session& session, std::int64_t now_ns);
@@ -59,8 +65,8 @@ class Camera {
   std::string name_;
   const Options& options_;
   net::Server& server_;
-  app::Counter &skipped_total_, &switches_total_, &violations_total_;
-  app::Gauge& hold_gauge_;
+  app::Counter &skipped_total_, &switches_total_, &violations_total_, &fallbacks_total_;
+  app::Gauge &hold_gauge_, &fallen_gauge_;
   std::array<std::vector<std::unique_ptr<Track>>, kChannels> tracks_;
   std::vector<std::weak_ptr<Session>> sessions_;
   struct Lead {
@@ -71,6 +77,8 @@ class Camera {
   sync::FramePairer pairer_{sync::PairBy::number};
   sync::OffsetEstimator raw_;   // how late the annotated channel is
   sync::OffsetEstimator left_;  // what is left of that after holding
+  HoldPolicy policy_;
+  app::RepeatingFault unmatched_;
   std::int64_t hold_ns_ = 0, last_pair_ns_ = 0, told_ns_ = 0;
   std::uint64_t pairs_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -46,6 +46,10 @@ void add_channel(CameraSpec& camera, std::string_view part) {
 
 const char* to_string(Channel channel) noexcept { return channel == Channel::raw ? "raw" : "annotated"; }
 
+const char* to_string(SyncMode mode) noexcept {
+  return mode == SyncMode::hold ? "hold" : mode == SyncMode::best ? "best" : "none";
+}
+
 std::optional<Channel> channel_from(std::string_view name) noexcept {
   if (name == "raw") return Channel::raw;
   if (name == "annotated") return Channel::annotated;
@@ -87,7 +91,8 @@ void declare_options(CLI::App& cli, Options& options) {
       ->capture_default_str();
   app::add_duration(cli, "--tolerance", options.tolerance, "By how much the channels may differ");
   app::add_int(cli, "--max-violations", options.max_violations, 1, 1000000,
-               "Pairs in a row outside the tolerance until the channels are called out of step")
+               "Pairs in a row outside the tolerance until the channels are called out of step; hold "
+               "becomes best where no hold would match them")
       ->default_str(std::to_string(options.max_violations));
   app::add_duration(cli, "--heartbeat", options.heartbeat,
                     "A comment goes out when nothing else has for so long");

@@ -31,9 +31,11 @@ struct CameraSpec {
 /// How raw and annotated pictures are brought to the same moment.
 enum class SyncMode : std::uint8_t {
   hold,  ///< raw waits for as long as the annotated channel takes
-  best,  ///< raw waits, but never longer than the tolerance
+  best,  ///< raw waits, but never longer than the tolerance, and not in vain
   none,  ///< both go out as they come
 };
+
+[[nodiscard]] const char* to_string(SyncMode mode) noexcept;
 
 struct Options {
   std::vector<std::string> camera_texts;

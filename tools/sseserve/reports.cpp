@@ -43,6 +43,7 @@ ordered_json sync_json(const SyncState& sync) {
           {"within", sync.within},
           {"pairs", sync.pairs},
           {"violations", sync.violations},
+          {"mode", to_string(sync.mode)},
           {"degraded", sync.degraded}};
 }
 
@@ -85,8 +86,9 @@ net::Response Routes::state(const Bearer& bearer) const {
 }
 
 net::Response Routes::sync_stats(const Camera& camera) const {
-  ordered_json all{
-      {"camera", camera.name()}, {"mode", options_.sync}, {"tolerance_ms", ms(options_.tolerance.count())}};
+  ordered_json all{{"camera", camera.name()},
+                   {"ordered", options_.sync},
+                   {"tolerance_ms", ms(options_.tolerance.count())}};
   all.update(sync_json(camera.sync()));
   return json(all);
 }
@@ -136,8 +138,9 @@ net::Response Routes::stats(const Bearer& bearer) const {
 }
 
 net::Response Routes::health() const {
-  std::size_t ready = 0, tracks = 0;
+  std::size_t ready = 0, tracks = 0, unmatched = 0;
   for (const auto& camera : cameras_) {
+    unmatched += camera->fallen_back();
     for (const Channel channel : {Channel::raw, Channel::annotated}) {
       for (const auto& track : camera->tracks(channel)) {
         ++tracks;
@@ -146,9 +149,10 @@ net::Response Routes::health() const {
     }
   }
   const bool full = streams() >= options_.max_connections;
-  const char* status = ready == 0 ? "down" : full || ready < tracks ? "degraded" : "ok";
-  net::Response response =
-      json({{"status", status}, {"rings", tracks}, {"ready", ready}, {"full", full}}, ready == 0 ? 503 : 200);
+  const char* status = ready == 0 ? "down" : full || ready < tracks || unmatched > 0 ? "degraded" : "ok";
+  net::Response response = json(
+      {{"status", status}, {"rings", tracks}, {"ready", ready}, {"full", full}, {"unmatched", unmatched}},
+      ready == 0 ? 503 : 200);
   if (ready == 0) response.headers.emplace_back("Retry-After", "2");
   return response;
 }
