@@ -78,7 +78,7 @@ class Unmatched(SseTest):
         self.camera("cam0.high:h264,500k", options=("--no-on-demand",))
         late = Erratic(lib, "cam0.high", "cam0.ai", 0.15)
         self.addCleanup(late.close)
-        server = self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.ai")
+        server = self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.ai", "--max-lag", "5s")
         self.ready()
         stream = self.stream("/streams/sse/cam0/dual?initial_channel=raw")
         holds = []

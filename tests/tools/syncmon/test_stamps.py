@@ -27,6 +27,17 @@ class Stamps(SyncTest):
         self.assertLessEqual(answer["offset_p50_ms"], -120)
         self.assertEqual(answer["suggestion"]["delay"], "cam0")
 
+    def test_a_delay_of_shmpub_is_seen(self):
+        self.camera("cam0", "--frames", "64")
+        self.start("shmpub", "cam0", "--no-on-demand", "--out", "cam0.high:h264")
+        self.start("shmpub", "cam0", "--no-on-demand", "--overlay", "time", "--delay", "120ms", "--out", "cam0.ai:h264")
+        for name in ("cam0.high", "cam0.ai"):
+            self.wait_ring(name, 20)
+        answer = self.once("cam0.high", "cam0.ai")[2]
+        self.assertEqual(answer["paired_by"], "number")
+        self.assertAlmostEqual(answer["offset_p50_ms"], 120, delta=20)
+        self.assertEqual(answer["suggestion"]["delay"], "cam0.high")
+
     def test_thresholds_decide(self):
         self.camera()
         self.channel("cam0.ai", 0.12)
