@@ -66,7 +66,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         token(text);
         break;
       case 2:
-        (void)read_event_id(text, "cam0-1-");
+        if (const auto mark = read_event_id(text, "cam0-raw-");
+            mark && read_event_id("cam0-raw-" + event_id_end(*mark), "cam0-raw-") != mark)
+          std::abort();
         break;
       default:
         body(static_cast<std::uint8_t>(data[0] % 6 - 3), text);

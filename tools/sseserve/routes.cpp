@@ -184,7 +184,10 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
 
   if (order.id.empty()) order.id = new_id();
   if (reserved != reserved_.end() && request.method != "HEAD") reserved_.erase(reserved);
-  order.resume_after = std::string(request.header("last-event-id"));
+  // In the query for a page that reconnects by itself: EventSource sets no header of the page's.
+  const std::string_view last = request.header("last-event-id");
+  order.resume_after =
+      track->mark_of(last.empty() ? request.target.get("last_event_id").value_or("") : std::string(last));
 
   net::StreamReply stream;
   stream.content_type = place.plain ? "video/mp4" : "text/event-stream";

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -115,6 +116,7 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   gap_ = 0;  // of the other's
   away_ = false;
   init_.reset();
+  order_.resume_after.reset();
   tell("switch", nlohmann::ordered_json{{"channel", to_string(track.channel())},
                                         {"quality", track.quality()},
                                         {"reason", reason},
@@ -123,19 +125,48 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   look();
 }
 
-bool Session::resumes() const noexcept {
-  const auto last = read_event_id(order_.resume_after, track_->run());
+// The unit that the viewer had last; null: it is not kept, or never was.
+const Unit* Session::last_had() const noexcept {
   const auto& history = track_->history();
-  return last && !history.empty() && *last <= history.back()->sequence &&
-         *last + 1 >= history.front()->sequence;
+  const EventMark& last = *order_.resume_after;
+  const auto found =
+      std::lower_bound(history.begin(), history.end(), last.published_ns,
+                       [](const UnitPtr& unit, std::int64_t of) { return unit->mark.published_ns < of; });
+  return found != history.end() && (*found)->mark == last ? found->get() : nullptr;
+}
+
+bool Session::resumes() const noexcept {
+  if (!order_.resume_after) return false;
+  const auto& history = track_->history();
+  return history.empty() || history.back()->mark.published_ns < order_.resume_after->published_ns ||
+         last_had() != nullptr;
 }
 
 // Where a client that comes back left off, if that is still kept.
-bool Session::resume() {
-  if (!resumes()) return false;
-  next_ = *read_event_id(order_.resume_after, track_->run()) + 1;
-  grace_ = track_->history().back()->sequence;
-  return true;
+Session::Return Session::resume() {
+  if (!order_.resume_after) return Return::none;
+  const auto& history = track_->history();
+  // Right after a restart what lies in the ring is still being read.
+  if (history.back()->mark.published_ns < order_.resume_after->published_ns) return Return::yet_to_come;
+  const Unit* const last = last_had();
+  if (last == nullptr) return Return::none;
+  next_ = last->sequence + 1;
+  grace_ = history.back()->sequence;
+  return Return::done;
+}
+
+// How many units went between the one that the viewer had last and `next`, by the ring's numbers of frames.
+std::uint64_t Session::missed_before(const Unit& next) const noexcept {
+  const auto& history = track_->history();
+  const Unit &first = *history.front(), &newest = *history.back();
+  const std::uint64_t last = order_.resume_after->number;
+  // Numbers that begin anew say nothing; that something is missing is known.
+  if (last >= next.mark.number || newest.mark.number <= first.mark.number) return 1;
+  const std::uint64_t frames = newest.mark.number - first.mark.number,
+                      units = newest.sequence - first.sequence;
+  const double each = static_cast<double>(frames) / static_cast<double>(units);
+  const auto between = std::llround(static_cast<double>(next.mark.number - last) / each) - 1;
+  return static_cast<std::uint64_t>(std::max(between, 1ll));
 }
 
 // At the newest keyframe that is due.
@@ -148,9 +179,8 @@ bool Session::start(std::int64_t now_ns, std::int64_t hold_ns) {
   next_ = (*found)->sequence;
   grace_ = history.back()->sequence;
   // It has been away for longer than what is kept.
-  const auto last = read_event_id(order_.resume_after, track_->run());
-  if (last && *last < next_ - std::min<std::uint64_t>(next_, 1)) {
-    gap_ = next_ - *last - 1;
+  if (order_.resume_after && order_.resume_after->published_ns < history.front()->mark.published_ns) {
+    gap_ = missed_before(**found);
     away_ = true;
   }
   return true;
@@ -162,7 +192,8 @@ bool Session::catch_up(std::int64_t now_ns, std::int64_t hold_ns) {
   const std::uint64_t first = history.front()->sequence;
   const bool lost = next_ < first;  // even the history has gone on
   if (lost || await_key_ ||
-      (next_ > grace_ && now_ns - history[next_ - first]->available_ns - hold_ns > order_.max_lag.count())) {
+      (next_ > grace_ && !history[next_ - first]->past &&
+       now_ns - history[next_ - first]->available_ns - hold_ns > order_.max_lag.count())) {
     std::uint64_t target = history.back()->sequence + 1;
     for (auto unit = history.rbegin(); unit != history.rend() && (*unit)->sequence >= next_; ++unit) {
       if (!(*unit)->key) continue;
@@ -207,9 +238,10 @@ net::ChunkPtr Session::next(std::int64_t now_ns) {
   if (over_ || track_->history().empty()) return nullptr;
   const std::int64_t hold_ns = order_.dual ? hold_ns_(track_->channel()) : 0;
   if (!started_) {
-    if (!resume() && !start(now_ns, hold_ns)) return nullptr;
+    const Return back = resume();
+    if (back == Return::yet_to_come || (back == Return::none && !start(now_ns, hold_ns))) return nullptr;
     started_ = true;
-    order_.resume_after.clear();
+    order_.resume_after.reset();
   }
   const auto& history = track_->history();
   if (next_ > history.back()->sequence || !catch_up(now_ns, hold_ns)) return nullptr;

@@ -23,8 +23,8 @@ struct SessionOrder {
   std::string format = "fmp4";
   std::string codecs;  ///< that the client plays, as it said; empty: not said
   std::array<std::string, kChannels>
-      qualities;             ///< of each channel that it wants or has last had; empty: not said
-  std::string resume_after;  ///< Last-Event-ID
+      qualities;                          ///< of each channel that it wants or has last had; empty: not said
+  std::optional<EventMark> resume_after;  ///< of its Last-Event-ID
   std::chrono::nanoseconds max_lag{};
   std::optional<net::Claims> claims;
 };
@@ -58,8 +58,8 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   /// Another token for the same viewer. False: it is somebody else's.
   [[nodiscard]] bool renew(net::Claims claims);
 
-  /// Whether all that followed the last event that the viewer has had is still kept. Before anything was
-  /// sent.
+  /// Whether all that followed the last event that the viewer has had is still kept, as far as can be said:
+  /// just after its start the server still reads what the ring holds. Before anything was sent.
   [[nodiscard]] bool resumes() const noexcept;
 
   [[nodiscard]] const SessionOrder& order() const noexcept { return order_; }
@@ -81,7 +81,10 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
 
  private:
   [[nodiscard]] bool start(std::int64_t now_ns, std::int64_t hold_ns);
-  [[nodiscard]] bool resume();
+  enum class Return { none, yet_to_come, done };
+  [[nodiscard]] Return resume();
+  [[nodiscard]] const Unit* last_had() const noexcept;
+  [[nodiscard]] std::uint64_t missed_before(const Unit& next) const noexcept;
   [[nodiscard]] bool catch_up(std::int64_t now_ns, std::int64_t hold_ns);
   [[nodiscard]] net::ChunkPtr unit_chunk(const Unit& unit);
 

@@ -1,9 +1,6 @@
 #include "track.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -14,6 +11,7 @@
 #include "net/sse.h"
 #include "ring/control_client.h"
 #include "ring/ring_name.h"
+#include "wishes.h"
 
 namespace camring::sseserve {
 namespace {
@@ -25,6 +23,7 @@ constexpr std::int64_t kLookNs = 200'000'000;   // between looks at a silent wri
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
 constexpr std::int64_t kWantNs = 5'000'000'000;      // how long a question keeps an encoder going
+constexpr std::int64_t kPastNs = 200'000'000;        // frames of the ring that are older were there before
 constexpr std::int64_t kHungNs = 5'000'000'000;      // a thread that did not go round for so long hangs
 constexpr std::int64_t kHistoryNs = 10'000'000'000;  // for clients that come back
 constexpr std::size_t kHistoryBytes = 32u << 20;
@@ -47,7 +46,7 @@ double milliseconds(std::int64_t ns) noexcept { return std::round(static_cast<do
 // reckoned in, or take the time line where nothing can follow.
 FrameInfo sane(FrameInfo info, std::int64_t now) noexcept {
   if (info.source_capture_ns < 0 || info.source_capture_ns > now + kAheadNs) info.source_capture_ns = now;
-  info.publish_ns = std::clamp<std::int64_t>(info.publish_ns, 0, now + kAheadNs);
+  info.publish_ns = std::clamp<std::int64_t>(info.publish_ns, 0, now);
   return info;
 }
 
@@ -111,11 +110,7 @@ Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions
       viewers_gauge_(metrics.gauge("clients", "Viewers now.", labels(camera_, channel, spec_.ring))),
       source_up_(
           metrics.gauge("source_up", "1 while fresh frames come.", labels(camera_, channel, spec_.ring))) {
-  // Ids of an earlier run, or of another channel that shows the same ring, must not be taken for ours. Time
-  // alone would not do: a device without a clock may begin with the same one each time that it starts.
-  std::uint64_t random = 0;
-  if (::getentropy(&random, sizeof random) != 0) throw system_error(errno, "make a random name", spec_.ring);
-  run_ = spec_.ring + "-" + std::to_string(random) + "-";
+  id_begin_ = spec_.ring + "-" + std::string(to_string(channel)) + "-";
   state_.reason = no_frame_because(WriterState::starting, spec_.ring);
   beat_ns_.store(monotonic_ns());
   want();  // an encoder that works on demand shows at once whether it can
@@ -135,6 +130,13 @@ TrackState Track::state() const {
 bool Track::coming() const {
   const std::lock_guard lock(mutex_);
   return state_.coming;
+}
+
+// When the frame was put into the ring names it for as long as the machine runs: whoever comes back after a
+// restart of this program goes on where it left off.
+std::optional<EventMark> Track::mark_of(std::string_view id) const noexcept {
+  const auto mark = read_event_id(id, id_begin_);
+  return mark && mark->published_ns <= monotonic_ns() ? mark : std::nullopt;
 }
 
 void Track::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
@@ -179,7 +181,7 @@ void Track::arrived(UnitPtr unit) {
       history_bytes_ -= (*one)->event->size() + (*one)->bytes->size();
     history_.erase(history_.begin(), second);
   }
-  if (on_unit) on_unit(*unit);
+  if (on_unit && !unit->past) on_unit(*unit);
   wake_viewers();
 }
 
@@ -187,6 +189,8 @@ void Track::arrived(UnitPtr unit) {
 void Track::hand_over(std::string_view event, const FrameInfo& info, std::int64_t wall_offset_ns, bool key,
                       const Span& span, std::vector<std::uint8_t> bytes) {
   const std::string detections = std::exchange(detections_, {});
+  // What lies in the ring can wait for the event loop, which may not even go round yet.
+  while (past_ && under_way_.load() >= kMaxUnderWay && !quit_.load()) std::this_thread::sleep_for(1ms);
   if (under_way_.load() >= kMaxUnderWay) {
     late_total_.add();
     await_key_ = true;
@@ -194,10 +198,12 @@ void Track::hand_over(std::string_view event, const FrameInfo& info, std::int64_
   }
   auto unit = std::make_shared<Unit>();
   unit->sequence = sequence_;
+  unit->mark = {info.publish_ns, info.number};
+  unit->past = past_;
   unit->key = key;
   unit->source_number = info.source_number;
   unit->source_capture_ns = info.source_capture_ns;
-  unit->available_ns = monotonic_ns();
+  unit->available_ns = past_ ? last_publish_ns_ : monotonic_ns();
   unit->init = init_;
   const std::string json = dump({{"channel", to_string(channel_)},
                                  {"quality", spec_.name},
@@ -207,8 +213,8 @@ void Track::hand_over(std::string_view event, const FrameInfo& info, std::int64_
                                  {"time", static_cast<double>(span.decode_time) / av::kVideoTimescale},
                                  {"capture", milliseconds(info.source_capture_ns + wall_offset_ns)},
                                  {"duration", span.duration_ms}});
-  unit->event =
-      event_chunk(detections, event, run_ + std::to_string(sequence_), json, bytes, info.source_capture_ns);
+  unit->event = event_chunk(detections, event, id_begin_ + event_id_end(unit->mark), json, bytes,
+                            info.source_capture_ns);
   unit->bytes = chunk_of(std::move(bytes), info.source_capture_ns, true);
   if (unit->event == nullptr) return unfit_total_.add();
   ++sequence_;
@@ -343,13 +349,15 @@ void Track::take_frame(RingReader& reader, const FrameView& view) {
   }
   const std::int64_t now = monotonic_ns();
   const FrameInfo info = sane(view.info, now);
+  if (info.publish_ns <= last_publish_ns_) return;  // had already, before the ring had to be opened anew
   const std::int64_t step = info.source_capture_ns - last_time_ns_;
   if (last_time_ns_ != 0 && step > 0 && step < 2'000'000'000)
     period_ns_ = period_ns_ == 0 ? step : (period_ns_ * 7 + step) / 8;
   last_time_ns_ = info.source_capture_ns;
   last_frame_ns_ = now;
-  // What lay in the ring before anybody watched is the newest keyframe and what follows: it is handed on, but
-  // says nothing of now.
+  last_publish_ns_ = info.publish_ns;
+  past_ = past_ && now - info.publish_ns > kPastNs;
+  // What lay in the ring before anybody watched is handed on, but says nothing of now.
   const bool fresh = now - info.publish_ns < options_.stale_after.count();
   if (reader.format().codec == Codec::mjpeg)
     take_jpeg(info, reader.wall_offset_ns(), metadata);
@@ -464,12 +472,14 @@ void Track::step(RingReader& reader) {
 void Track::run_thread() {
   ReaderOptions options;
   options.label = "sseserve";
+  options.start = ReadStart::oldest;  // for clients of an earlier run that come back
   std::optional<RingReader> reader;
   while (!quit_.load()) {
     beat_ns_.store(monotonic_ns());
     try {
       if (!reader) {
         reader.emplace(spec_.ring, options);
+        options.start = ReadStart::newest;
         if (!reader->attached()) look(*reader);  // said at once, not after a wait
       }
       step(*reader);

@@ -67,8 +67,8 @@ class Track {
 
   /// The newest units, the oldest first: at least the group of pictures at hand. Sequences without gaps.
   [[nodiscard]] const std::deque<UnitPtr>& history() const noexcept { return history_; }
-  /// Differs from every other run and track: what event ids begin with.
-  [[nodiscard]] const std::string& run() const noexcept { return run_; }
+  /// What an event id of this track names, of this run or an earlier one; nothing: it is none.
+  [[nodiscard]] std::optional<EventMark> mark_of(std::string_view id) const noexcept;
   void add(Viewer* viewer);
   void remove(Viewer* viewer) noexcept;
   void wake_viewers();
@@ -109,7 +109,7 @@ class Track {
   QualitySpec spec_;
   TrackOptions options_;
   net::Server& server_;
-  std::string run_;
+  std::string id_begin_;  // of event ids
   app::Counter &units_total_, &overwritten_total_, &missed_total_, &unfit_total_, &late_total_;
   app::Gauge &viewers_gauge_, &source_up_;
   app::RepeatingFault fault_;
@@ -127,9 +127,11 @@ class Track {
   std::optional<av::Fmp4Writer> writer_;
   std::shared_ptr<const Init> init_;
   std::vector<std::uint8_t> frame_;
-  std::vector<Sample> samples_;  // of the fragment at hand
-  FrameInfo first_info_;         // of its first sample
-  std::string detections_;       // events that go out with it
+  std::vector<Sample> samples_;       // of the fragment at hand
+  FrameInfo first_info_;              // of its first sample
+  std::int64_t last_publish_ns_ = 0;  // of the last frame taken
+  bool past_ = true;                  // it lay in the ring before this thread was there
+  std::string detections_;            // events that go out with it
   std::uint32_t fragment_ = 0;
   std::uint64_t sequence_ = 0, last_decode_time_ = 0;
   std::int64_t last_time_ns_ = 0, period_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0, asked_ns_ = 0;

@@ -162,13 +162,21 @@ SwitchWish read_switch(std::string_view body) {
 
 std::string read_token_renewal(std::string_view body) { return id_in(texts_in(body)); }
 
-std::optional<std::uint64_t> read_event_id(std::string_view id, std::string_view run) noexcept {
-  if (!id.starts_with(run)) return std::nullopt;
-  id.remove_prefix(run.size());
-  std::uint64_t sequence = 0;
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), sequence);
-  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
-  return sequence;
+std::optional<EventMark> read_event_id(std::string_view id, std::string_view begin) noexcept {
+  if (!id.starts_with(begin)) return std::nullopt;
+  const char* const end = id.data() + id.size();
+  std::uint64_t published = 0;
+  EventMark mark;
+  const auto [dash, error] = std::from_chars(id.data() + begin.size(), end, published);
+  if (error != std::errc() || dash == end || *dash != '-' || published > INT64_MAX) return std::nullopt;
+  const auto [rest, second] = std::from_chars(dash + 1, end, mark.number);
+  if (second != std::errc() || rest != end) return std::nullopt;
+  mark.published_ns = static_cast<std::int64_t>(published);
+  return mark;
+}
+
+std::string event_id_end(const EventMark& mark) {
+  return std::to_string(mark.published_ns) + "-" + std::to_string(mark.number);
 }
 
 std::string read_token(const net::Request& request) {

@@ -10,6 +10,7 @@
 
 #include "net/http.h"
 #include "options.h"
+#include "unit.h"
 
 namespace camring::sseserve {
 
@@ -58,8 +59,10 @@ struct SwitchWish {
 [[nodiscard]] SwitchWish read_switch(std::string_view body);
 [[nodiscard]] std::string read_token_renewal(std::string_view body);  ///< the connection_id
 
-/// The sequence in an event's id (Last-Event-ID) that begins with `run`; empty for all other texts.
-[[nodiscard]] std::optional<std::uint64_t> read_event_id(std::string_view id, std::string_view run) noexcept;
+/// What an event's id (Last-Event-ID) names, that begins with `begin`; empty for all other texts.
+[[nodiscard]] std::optional<EventMark> read_event_id(std::string_view id, std::string_view begin) noexcept;
+/// What comes after that.
+[[nodiscard]] std::string event_id_end(const EventMark& mark);
 
 /// RFC 6750: in the header; in the query, for EventSource, which can't set headers; or in the cookie
 /// camring_token. What was said for this very request comes first: cookies come by themselves, also when they

@@ -117,7 +117,7 @@ class Streams(SseTest):
         count = next(value for key, value in age.items() if key.startswith("camring_frame_age_seconds_count"))
         self.assertLess(total / count, 3)
         self.assertEqual(fragment.json["seq"], last.json["seq"] + 20)
-        for strange in ("", "x", last.last_id.rsplit("-", 1)[0] + "-99999999", "cam0.high-1-5", last.last_id + "0" * 30):
+        for strange in ("", "x", last.last_id.rsplit("-", 1)[0] + "-99999999", "cam0.high-1-5", "cam0.high-raw-" + "9" * 18 + "-5", last.last_id + "0" * 30):
             other = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": strange})
             self.assertTrue(other.wait("fragment").json["key"], strange)
             self.assertFalse(other.events[0].json["resumed"], strange)
@@ -146,6 +146,29 @@ class Streams(SseTest):
         self.assertFalse(again.events[0].json["resumed"])
         gap = again.of("gap")[0].json
         self.assertEqual((gap["skipped"], gap["reason"]), (fragment.json["seq"] - last.json["seq"] - 1, "away"))
+
+    def test_who_comes_back_after_the_server_died_goes_on_behind_the_last_fragment_as_long_as_the_ring_has_it(self):
+        self.camera("cam0.high:h264,500k", options=("--no-on-demand",))
+        server = self.serve("--camera", "cam0,raw=cam0.high")
+        self.ready()
+        before = self.stream("/streams/sse/cam0/raw")
+        before.wait("fragment", 40)
+        server.stop(signal.SIGKILL)
+        wait_for("the end", lambda: before.ended)
+        last = before.of("fragment")[-1]
+        self.serve("--camera", "cam0,raw=cam0.high")
+        # At once, and in the query as a page does it.
+        after = self.stream("/streams/sse/cam0/raw?last_event_id=" + last.last_id)
+        after.wait("fragment", 60)
+        self.assertTrue(after.wait("hello").json["resumed"])
+        self.assertEqual(after.of("gap"), [])
+        numbers = [event.json["number"] for event in before.of("fragment") + after.of("fragment")]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+        # One that is in no ring any more, or of another clock.
+        published, number = map(int, last.last_id.split("-")[2:])
+        for strange in (f"cam0.high-raw-{published - 1}-{number}", "cam0.high-raw-1-1", f"cam0.high-raw-{10**18}-1"):
+            other = self.stream("/streams/sse/cam0/raw", headers={"Last-Event-ID": strange})
+            self.assertTrue(other.wait("fragment").json["key"], strange)
 
     def test_the_writers_death_and_return(self):
         self.camera("cam0.high:h264,500k")

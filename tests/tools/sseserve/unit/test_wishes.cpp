@@ -89,13 +89,17 @@ TEST_CASE("bodies: objects of texts, each name once") {
   CHECK_THROWS_AS(read_subscribe("[]"), std::invalid_argument);
 }
 
-TEST_CASE("event ids: of this run alone, whole numbers alone") {
-  CHECK(read_event_id("cam0-1-5", "cam0-1-") == 5u);
-  CHECK(read_event_id("cam0-1-18446744073709551615", "cam0-1-") == UINT64_MAX);
-  for (const char* id : {"", "5", "cam0-1-", "cam0-2-5", "cam0-1-5x", "cam0-1--5", "cam0-1- 5",
-                         "cam0-1-18446744073709551616"}) {
+TEST_CASE("event ids: of this channel alone, whole numbers alone") {
+  const EventMark mark{1234567890123, 4711};
+  CHECK(read_event_id("cam0-raw-" + event_id_end(mark), "cam0-raw-") == mark);
+  CHECK(read_event_id("cam0-raw-9223372036854775807-18446744073709551615", "cam0-raw-") ==
+        EventMark{INT64_MAX, UINT64_MAX});
+  for (const char* id :
+       {"", "5", "5-6", "cam0-raw-", "cam0-raw-5", "cam0-raw-5-", "cam0-raw--5", "cam0-raw-5--6",
+        "cam0-annotated-5-6", "cam0-raw-5-6x", "cam0-raw-5x-6", "cam0-raw- 5-6", "cam0-raw-+5-6",
+        "cam0-raw-9223372036854775808-1", "cam0-raw-1-18446744073709551616", "cam0-raw-1-2-3"}) {
     CAPTURE(id);
-    CHECK_FALSE(read_event_id(id, "cam0-1-"));
+    CHECK_FALSE(read_event_id(id, "cam0-raw-"));
   }
 }
 
