@@ -42,8 +42,8 @@ class Browser:
         self.buffer, self.count = b"", 0
         targets = self.call("Target.getTargets")["targetInfos"]
         page = next(target for target in targets if target["type"] == "page")
-        self.session = None
-        self.session = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+        self.session, self.page, self.front = None, page["targetId"], None
+        self.session = self.call("Target.attachToTarget", targetId=self.page, flatten=True)["sessionId"]
 
     def call(self, method, **params):
         self.count += 1
@@ -70,8 +70,33 @@ class Browser:
                 time.sleep(0.01)
         raise AssertionError(f"the browser did not answer {method}")
 
+    def hide(self):
+        """Another tab comes to the front, as a user does it: the page is hidden, timers and pictures go slow."""
+        self.front = self.front or self.root("Target.createTarget", url="about:blank")["targetId"]
+        self.root("Target.activateTarget", targetId=self.front)
+
+    def show(self):
+        self.root("Target.activateTarget", targetId=self.page)
+
+    def freeze(self, frozen):
+        """Stops the page's scripts and timers, as browsers do with tabs long unseen and phones with all."""
+        self.call("Page.setWebLifecycleState", state="frozen" if frozen else "active")
+
+    def root(self, method, **params):
+        """A command to the browser, not to the page."""
+        session, self.session = self.session, None
+        try:
+            return self.call(method, **params)
+        finally:
+            self.session = session
+
     def open(self, url):
         self.call("Page.navigate", url=url)
+
+    def before(self, script):
+        """Runs a script in every document from now on, ahead of the document's own."""
+        self.call("Page.enable")
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def value(self, expression):
         """What a JavaScript expression (or promise) gives."""

@@ -43,14 +43,30 @@
   }
 
   // From now on: shown[i] has what video i showed and when (wall clock, ms).
-  const shown = [];
+  const shown = [], watched = new WeakSet();
   function watch(video, index) {
     shown[index] ??= [];
+    if (watched.has(video)) return;
+    watched.add(video);
     const next = () => video.requestVideoFrameCallback((now, frame) => {
-      shown[index].push({ ...read(video), at: performance.timeOrigin + frame.expectedDisplayTime });
+      shown[index].push({ ...read(video), at: performance.timeOrigin + frame.expectedDisplayTime, time: frame.mediaTime });
       if (video.isConnected) next();
     });
     next();
+  }
+
+  // When what two videos show at one instant was captured, ms, for each new picture of the first.
+  function both(milliseconds) {
+    const [first, second] = document.querySelectorAll("video"), pairs = [];
+    return new Promise((done) => {
+      setTimeout(done, milliseconds, pairs);
+      const next = () => first.requestVideoFrameCallback(() => {
+        const pair = [read(first)?.clock, read(second)?.clock];
+        if (pair.every(Boolean)) pairs.push(pair);
+        next();
+      });
+      next();
+    });
   }
 
   const appended = [], events = [], original = SourceBuffer.prototype.appendBuffer;
@@ -73,5 +89,5 @@
     return null;
   }
 
-  return { read, corner, watch, shown, events, click };
+  return { read, corner, watch, both, shown, events, click };
 })()) && true;
