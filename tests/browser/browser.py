@@ -1,4 +1,5 @@
-"""Headless Chromium over its DevTools pipe (--remote-debugging-pipe): no driver, no package beyond the browser."""
+"""Headless Chromium over its DevTools pipe (--remote-debugging-pipe): no driver (playwright-core, Selenium), no package
+beyond the browser: fewer parts that can differ from machine to machine."""
 import base64
 import json
 import os

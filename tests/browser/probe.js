@@ -49,6 +49,7 @@
     if (watched.has(video)) return;
     watched.add(video);
     const next = () => video.requestVideoFrameCallback((now, frame) => {
+      shown[index] ??= [];  // emptied meanwhile
       shown[index].push({ ...read(video), at: performance.timeOrigin + frame.expectedDisplayTime, time: frame.mediaTime });
       if (video.isConnected) next();
     });

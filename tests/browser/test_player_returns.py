@@ -91,7 +91,7 @@ class Returns(PlayerTest):
         self.assertEqual(self.value("[typeof MediaSource, managed]"), ["undefined", 1])
         self.wait_number("video", self.wait_number("video"))
         time.sleep(1)
-        self.assertLess(statistics.median(self.lateness(self.watch(3)[0])), 150)
+        self.assertLess(statistics.median(self.lateness(self.watch(2)[0])), 150)
 
 
 class Sleep(PlayerTest):
@@ -101,12 +101,12 @@ class Sleep(PlayerTest):
             with self.subTest(sleep):
                 self.browser.hide()
                 self.browser.freeze(sleep == "frozen")
-                time.sleep(4)
+                time.sleep(3)
                 self.browser.freeze(False)
                 self.browser.show()
                 self.assertFalse(self.value("document.hidden"))
                 self.value("void (probe.shown.length = 0)")
-                shown = self.watch(3)[0]
+                shown = self.watch(2.5)[0]
                 late = self.lateness([one for one in shown if one["at"] > shown[0]["at"] + 1000])
                 print(f"lateness a second after being {sleep}: median {statistics.median(late):.1f} ms of {len(late)}")
                 self.assertGreater(len(late), 30)
@@ -147,7 +147,7 @@ class Tokens(PlayerTest):
         wait_for("the notice to go", lambda: self.text() == "")
         self.assertLess(time.time(), end)
         self.value("void (probe.events.length = 0)")
-        shown = self.watch(max(0, end - time.time()) + 4)[0]
+        shown = self.watch(max(0, end - time.time()) + 3)[0]
         numbers = [one["number"] for one in shown if "number" in one]
         pause = max(b["at"] - a["at"] for a, b in zip(shown, shown[1:]))
         print(f"{len(numbers)} pictures over the first token's end, longest pause {pause:.0f} ms, {self.value('probe.events')}")
@@ -159,10 +159,10 @@ class Tokens(PlayerTest):
         self.assertEqual(self.text(), "")
 
     def test_a_token_that_is_not_renewed_ends_with_a_notice_and_no_attempts(self):
-        self.play("?access_token=" + self.token(4))
+        self.play("?access_token=" + self.token(3))
         wait_for("the end", lambda: "Ended: token expired." in self.text())
         self.assertEqual([event["type"] for event in self.value("streams")[0]["heard"]][-1], "bye")
-        time.sleep(4)
+        time.sleep(2.5)  # it would try again after one second
         self.assertEqual(len(self.value("streams")), 1)
         # Another one is taken whenever it comes.
         before = self.wait_number("video")
@@ -178,7 +178,7 @@ class Tokens(PlayerTest):
         wait_for("what is needed", lambda: "access token is needed" in self.text())
         wait_for("the end of attempts", lambda: "trying again" not in self.text())
         count = len(self.value("streams"))
-        time.sleep(3)
+        time.sleep(2.5)
         self.assertEqual(len(self.value("streams")), count)
         self.value(f"window.postMessage({{ camringToken: '{token(secret=secret, roles=['viewer'])}' }})")
         wait_for("the notice to go", lambda: self.text() == "")
