@@ -36,6 +36,11 @@ LISTEN = """window.streams = [];
   };"""
 
 
+# What the player has buffered, as pieces [begin, end], s.
+BUFFERED = """(() => { const { buffered } = document.querySelector("video");
+  return [...Array(buffered.length).keys()].map((i) => [buffered.start(i), buffered.end(i)]); })()"""
+
+
 class PlayerTest(ToolTest):
     """A camera with both channels, a server, a browser; `encoder` are more options of the encoding processes."""
     encoder = ()
@@ -43,7 +48,7 @@ class PlayerTest(ToolTest):
     def setUp(self):
         super().setUp()
         self.start("camcap", "test:", "cam0", "--size", "640x360", "--fps", "30")
-        self.start("shmpub", "cam0", "--out", "cam0.high:h264", "--out", "cam0.mjpeg:mjpeg", *self.encoder)
+        self.publisher = self.start("shmpub", "cam0", "--out", "cam0.high:h264", "--out", "cam0.mjpeg:mjpeg", *self.encoder)
         self.start("shmpub", "cam0", "--overlay", "time", "--out", "cam0.ai.high:h264", "--out", "cam0.ai.mjpeg:mjpeg",
                    *self.encoder)
         for ring in ("cam0.high", "cam0.ai.high"):
@@ -60,6 +65,10 @@ class PlayerTest(ToolTest):
         self.server = self.start("sseserve", "--camera", "cam0," + channels, "--listen", self.port, *options)
         match = re.search(r"http://[\d.]+:(\d+)", self.server.wait_line("serving http"))
         self.port = int(match.group(1))
+
+    def numbers(self):
+        """Frame numbers of all fragments that came, over all streams."""
+        return [event["number"] for stream in self.value("streams") for event in stream["heard"] if event["type"] == "fragment"]
 
     def open(self, query=""):
         self.browser.open(f"http://127.0.0.1:{self.port}/{query}")

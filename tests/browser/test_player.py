@@ -1,11 +1,12 @@
 """sseserve's page plays: without a stall, how late, both channels, switches; by the code in the video's own pixels."""
 import os
 import re
+import signal
 import statistics
 import time
 
 from camring_test import SOURCE, main, wait_for
-from player import PlayerTest
+from player import BUFFERED, PlayerTest
 
 
 class Player(PlayerTest):
@@ -47,6 +48,22 @@ class Player(PlayerTest):
         self.value("void (probe.events.length = probe.shown.length = 0)")
         shown = self.watch(seconds)[0]
         return self.value("probe.events"), shown
+
+    def test_a_few_frames_that_the_encoder_lost_leave_no_hole(self):
+        self.play()
+        begin = len(self.numbers())
+        for _ in range(6):
+            self.publisher.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.06)
+            self.publisher.process.send_signal(signal.SIGCONT)
+            time.sleep(0.4)
+        numbers, pieces = self.numbers()[begin:], self.value(BUFFERED)
+        lost = [after - before - 1 for before, after in zip(numbers, numbers[1:]) if after - before > 1]
+        print(f"frames lost: {lost}; pieces in the buffer: {len(pieces)}")
+        self.assertTrue(lost)
+        # More than three at once are a break to the player, which goes on at the next keyframe.
+        self.assertLessEqual(len(pieces) - 1, len([count for count in lost if count > 3]))
+        self.wait_number("video", numbers[-1])
 
     def test_a_switch_brings_the_other_channel_at_once(self):
         self.play()

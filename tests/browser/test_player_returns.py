@@ -6,14 +6,10 @@ import sys
 import time
 
 from camring_test import SOURCE, main, wait_for
-from player import PlayerTest
+from player import BUFFERED, PlayerTest
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "tools", "sseserve"))
 from sse import SECRET, token
-
-# The buffer as pieces [begin, end], s.
-BUFFERED = """(() => { const { buffered } = document.querySelector("video");
-  return [...Array(buffered.length).keys()].map((i) => [buffered.start(i), buffered.end(i)]); })()"""
 
 # A browser that has Safari's ManagedMediaSource alone. It plays only where remote playback is off, as that one does.
 MANAGED = """{
@@ -43,10 +39,6 @@ class Returns(PlayerTest):
     def streams(self):
         """The streams that the page has opened, without those that only failed."""
         return [stream for stream in self.value("streams") if stream["heard"]]
-
-    def numbers(self):
-        """Frame numbers of all fragments that came, over all streams."""
-        return [event["number"] for stream in self.streams() for event in stream["heard"] if event["type"] == "fragment"]
 
     def test_the_picture_goes_on_after_the_server_was_killed_and_no_frame_is_lost(self):
         self.play()

@@ -293,6 +293,10 @@ void Track::flush(std::int64_t wall_offset_ns) {
     samples.push_back({one.bytes, one.duration, one.key});
     duration += one.duration;
   }
+  // How long the last one lasts only the next one says. A player takes more than twice what is said for a
+  // break and everything up to a keyframe away (Media Source Extensions, coded frame processing), if but one
+  // frame was lost.
+  samples.back().duration *= 2;
   av::Fmp4Fragment fragment;
   fragment.sequence = ++fragment_;
   fragment.decode_time = samples_.front().decode_time;
