@@ -159,6 +159,11 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   order.claims = std::move(verdict.claims);
   if (order.claims && !order.id.empty() && !Gate::same_bearer(*order.claims, *reserved->second.bearer))
     return reply(net::problem(403, "this connection_id is somebody else's"));
+  // Within the leeway for clocks that differ: the stream would end at once, and its client come back for
+  // ever.
+  if (order.claims && order.claims->expiry_ns && *order.claims->expiry_ns <= realtime_ns())
+    return reply(net::problem(401, "the token is refused: it has expired",
+                              {{"WWW-Authenticate", "Bearer realm=\"camring\", error=\"invalid_token\""}}));
 
   Track* const track = camera.find(channel, quality, order.format);
   const auto unknown = [&](Channel one) {

@@ -130,7 +130,10 @@ class PackageWithToken(ClientTest):
         self.wait(heard, "fragment", 5)
         self.assertLess(self.wait(heard, "token", 1)["info"]["expires_in_ms"], 4000)
         self.assertEqual(self.wait(heard, "bye", 1)["info"], {"reason": "token expired"})
-        self.wait(heard, "error", 1)
+        # It comes back as it must, and is told in a way that it understands that this makes no sense.
+        ended = self.wait(heard, "error", 2)
+        self.assertEqual((ended["code"], ended["state"]), (401, 2))
+        self.assertEqual(len(self.of(heard, "hello")), 1)
 
 
 @unittest.skipUnless(node_has_its_own(), "this Node.js has no EventSource of its own")
