@@ -84,27 +84,31 @@ class Package(ClientTest):
 
     def test_it_comes_back_to_a_new_server_after_the_retry_time_without_a_frame_lost_or_repeated(self):
         self.camera("cam0.high:h264,500k", options=("--no-on-demand",))
+
+        def run(sig):
+            server = self.serve_on()
+            heard = self.client(f"http://127.0.0.1:{self.port}/streams/sse/cam0/raw")
+            self.wait(heard, "fragment", 30)
+            server.stop(sig)
+            error = self.wait(heard, "error", 1)
+            self.assertEqual([one["info"]["reason"] for one in self.of(heard, "bye")],
+                             ["server stops"] if sig == signal.SIGTERM else [])
+            before = self.of(heard, "fragment")
+            server = self.serve_on(self.port)
+            opened = self.wait(heard, "open", 2)
+            self.assertGreater(opened["at"] - error["at"], 900)  # retry: 1000
+            self.wait(heard, "fragment", len(before) + 60)
+            self.assertEqual([one["info"]["resumed"] for one in self.of(heard, "hello")], [False, True])
+            self.assertEqual(self.of(heard, "gap"), [])
+            numbers = [one["info"]["number"] for one in self.of(heard, "fragment")]
+            server.stop()
+            print(f"{len(before)} frames, {sig.name}, and {len(numbers) - len(before)} more "
+                  f"{opened['at'] - error['at']:.0f} ms later")
+            return numbers
+
         for sig in (signal.SIGKILL, signal.SIGTERM):
             with self.subTest(sig.name):
-                server = self.serve_on()
-                heard = self.client(f"http://127.0.0.1:{self.port}/streams/sse/cam0/raw")
-                self.wait(heard, "fragment", 30)
-                server.stop(sig)
-                error = self.wait(heard, "error", 1)
-                self.assertEqual([one["info"]["reason"] for one in self.of(heard, "bye")],
-                                 ["server stops"] if sig == signal.SIGTERM else [])
-                before = self.of(heard, "fragment")
-                self.serve_on(self.port)
-                opened = self.wait(heard, "open", 2)
-                self.assertGreater(opened["at"] - error["at"], 900)  # retry: 1000
-                self.wait(heard, "fragment", len(before) + 60)
-                self.assertEqual([one["info"]["resumed"] for one in self.of(heard, "hello")], [False, True])
-                self.assertEqual(self.of(heard, "gap"), [])
-                numbers = [one["info"]["number"] for one in self.of(heard, "fragment")]
-                print(f"{len(before)} frames, {sig.name}, and {len(numbers) - len(before)} more "
-                      f"{opened['at'] - error['at']:.0f} ms later")
-                self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
-                self.running[-1].stop()
+                self.assert_no_frame_lost(lambda: run(sig))
 
     def test_a_status_other_than_200_is_not_tried_again(self):
         self.camera("cam0.high:h264,500k")
