@@ -272,7 +272,7 @@ class Session final : public Connection,
     if (!origin.empty() && std::any_of(allowed.begin(), allowed.end(),
                                        [&](const std::string& one) { return one == "*" || one == origin; })) {
       text += "Access-Control-Allow-Origin: " + std::string(origin) +
-              "\r\nAccess-Control-Expose-Headers: X-Timestamp\r\n";
+              "\r\nAccess-Control-Expose-Headers: X-Timestamp, Retry-After\r\n";
     }
     return text + "\r\n";
   }

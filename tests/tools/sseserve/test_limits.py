@@ -103,6 +103,30 @@ class Limits(SseTest):
         self.assertEqual(self.json("/openapi.json")["openapi"][:2], "3.")
         self.assertIn(b"camring_fragments_total", self.request("/metrics")[2])
 
+    def test_pages_of_listed_origins_alone_may_read_answers(self):
+        self.camera("cam0.high:h264,500k")
+        self.serve(*CAMERA, "--cors-origin", "https://good.example")
+        self.ready()
+        ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization, content-type"}
+        for origin, allowed in (("https://good.example", "https://good.example"), ("https://evil.example", None), ("null", None),
+                                ("https://good.example.evil.example", None)):
+            for method, path, body in (("OPTIONS", "/streams/sse/cam0/switch", None), ("GET", "/state", None),
+                                       ("GET", "/nothing", None), ("POST", "/streams/sse/cam0/switch", b"{")):
+                with self.subTest(f"{origin} {method} {path}"):
+                    status, headers, _ = self.request(path, body, {"Origin": origin, **(ask if method == "OPTIONS" else {})}, method)
+                    self.assertEqual(headers["Access-Control-Allow-Origin"], allowed)
+                    self.assertEqual(headers["Vary"], "Origin")
+                    # Cookies of other sites' visitors open nothing.
+                    self.assertIsNone(headers["Access-Control-Allow-Credentials"])
+                    if allowed:
+                        self.assertIn("Retry-After", headers["Access-Control-Expose-Headers"])
+                    if method == "OPTIONS":
+                        self.assertEqual(status, 204)
+                        self.assertIn("POST", headers["Access-Control-Allow-Methods"])
+                        self.assertIn("Authorization", headers["Access-Control-Allow-Headers"])
+        stream = self.stream("/streams/sse/cam0/raw", headers={"Origin": "https://good.example"})
+        self.assertEqual(stream.headers["access-control-allow-origin"], "https://good.example")
+
     def test_every_path_of_the_description_is_served(self):
         self.camera("cam0.high:h264,500k")
         self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.high")
