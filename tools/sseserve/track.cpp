@@ -22,11 +22,9 @@ using nlohmann::ordered_json;
 constexpr std::int64_t kLookNs = 200'000'000;   // between looks at a silent writer
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
-constexpr std::int64_t kWantNs = 5'000'000'000;      // how long a question keeps an encoder going
-constexpr std::int64_t kPastNs = 200'000'000;        // frames of the ring that are older were there before
-constexpr std::int64_t kHungNs = 5'000'000'000;      // a thread that did not go round for so long hangs
-constexpr std::int64_t kHistoryNs = 10'000'000'000;  // for clients that come back
-constexpr std::size_t kHistoryBytes = 32u << 20;
+constexpr std::int64_t kWantNs = 5'000'000'000;  // how long a question keeps an encoder going
+constexpr std::int64_t kHungNs = 5'000'000'000;  // a thread that did not go round for so long hangs
+constexpr std::int64_t kPastNs = 200'000'000;    // frames of the ring that are older were there before
 constexpr int kMaxUnderWay = 64;  // the event loop stalls: what comes then is left out up to a keyframe
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
 constexpr std::uint64_t kTimeBack =
@@ -167,20 +165,8 @@ void Track::wake_viewers() {
 
 // In the event loop.
 void Track::arrived(UnitPtr unit) {
-  history_bytes_ += unit->event->size() + unit->bytes->size();
-  history_.push_back(unit);
-  // Whole groups go, so that the first one kept can be shown.
-  const auto too_much = [&] {
-    return history_bytes_ > kHistoryBytes || unit->available_ns - history_.front()->available_ns > kHistoryNs;
-  };
-  while (too_much()) {
-    const auto second =
-        std::find_if(history_.begin() + 1, history_.end(), [](const UnitPtr& one) { return one->key; });
-    if (second == history_.end()) break;
-    for (auto one = history_.begin(); one != second; ++one)
-      history_bytes_ -= (*one)->event->size() + (*one)->bytes->size();
-    history_.erase(history_.begin(), second);
-  }
+  // Who comes now would wait for a keyframe that may be far off.
+  if (!history_.push(unit)) ask_key_.store(true);
   if (on_unit && !unit->past) on_unit(*unit);
   wake_viewers();
 }
@@ -445,6 +431,7 @@ void Track::track_demand(RingReader& reader) {
 
 void Track::step(RingReader& reader) {
   track_demand(reader);
+  if (demanded_ && ask_key_.exchange(false)) reader.request_keyframe();
   FrameView view;
   // Short naps while there is nobody to wait for: a first viewer is noticed soon.
   const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 20ms);

@@ -15,6 +15,7 @@
 #include "app/metrics.h"
 #include "av/bitstream.h"
 #include "av/fmp4.h"
+#include "history.h"
 #include "net/server.h"
 #include "options.h"
 #include "ring/ring_reader.h"
@@ -65,8 +66,9 @@ class Track {
   [[nodiscard]] bool alive() const noexcept;
   [[nodiscard]] bool coming() const;  ///< TrackState::coming
 
-  /// The newest units, the oldest first: at least the group of pictures at hand. Sequences without gaps.
-  [[nodiscard]] const std::deque<UnitPtr>& history() const noexcept { return history_; }
+  /// The newest units, the oldest first: the group of pictures at hand where it fits (History). Sequences
+  /// without gaps.
+  [[nodiscard]] const std::deque<UnitPtr>& history() const noexcept { return history_.units(); }
   /// What an event id of this track names, of this run or an earlier one; nothing: it is none.
   [[nodiscard]] std::optional<EventMark> mark_of(std::string_view id) const noexcept;
   void add(Viewer* viewer);
@@ -117,6 +119,7 @@ class Track {
   std::atomic<bool> quit_{false};
   std::atomic<int> watched_{0};
   std::atomic<int> under_way_{0};  // units posted to the event loop
+  std::atomic<bool> ask_key_{false};
   std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
   mutable std::mutex mutex_;  // guards state_
   TrackState state_;
@@ -140,8 +143,7 @@ class Track {
   std::int64_t demanded_since_ns_ = 0;
 
   // The event loop's own.
-  std::deque<UnitPtr> history_;
-  std::size_t history_bytes_ = 0;
+  History history_;
   std::vector<Viewer*> viewers_;
 
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // tasks in the loop look whether it is still there
