@@ -249,6 +249,8 @@ void Camera::mind(Session& session, std::int64_t now_ns) {
 }
 
 void Camera::tick(std::int64_t now_ns) {
+  // The memory of a session that is gone stays until its last trace goes.
+  std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
   steer(now_ns);
   const bool tell = now_ns - told_ns_ >= kTellEvery;
   if (tell) told_ns_ = now_ns;

@@ -163,6 +163,17 @@ void check_options(Options& options) {
     if (options.fragment_time <= std::chrono::nanoseconds(0) || options.fragment_time > kLongestFragment)
       throw usage("--fragment", "it can be up to 10s");
   }
+  const std::pair<const char*, std::chrono::nanoseconds> times[] = {
+      {"--heartbeat", options.heartbeat},
+      {"--stale-after", options.stale_after},
+      {"--max-lag", options.server.max_lag},
+      {"--kick-after", options.server.kick_after},
+      {"--header-timeout", options.server.header_timeout},
+      {"--idle-timeout", options.server.idle_timeout}};
+  for (const auto& [name, time] : times) {  // none of them would leave anything to serve
+    if (time < std::chrono::milliseconds(1))
+      throw usage(name, "it is 1ms at least", "the man page says its default");
+  }
   if (options.sync != "hold" && options.sync != "best" && options.sync != "none")
     throw usage("--sync " + options.sync, "no such mode", "it is hold, best or none");
   options.sync_mode = options.sync == "hold"   ? SyncMode::hold

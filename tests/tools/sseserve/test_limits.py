@@ -297,6 +297,8 @@ class Refusals(SseTest):
                            ("named twice", ("--camera", "a,raw=b", "--camera", "a,raw=c")),
                            ("no such mode", ("--camera", "a,raw=b", "--sync", "maybe")),
                            ("up to 10s", ("--camera", "a,raw=b", "--fragment", "60s")),
+                           ("--kick-after: it is 1ms at least", ("--camera", "a,raw=b", "--kick-after", "0s")),
+                           ("--heartbeat: it is 1ms at least", ("--camera", "a,raw=b", "--heartbeat", "999us")),
                            ("tokens need a key", ("--camera", "a,raw=b", "--auth", "jwt")),
                            ("no such way", ("--camera", "a,raw=b", "--auth", "basic")),
                            ("a certificate needs its key", ("--camera", "a,raw=b", "--tls-cert", "x"))):
