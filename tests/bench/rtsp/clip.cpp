@@ -1,10 +1,8 @@
 #include "clip.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <stdexcept>
 
@@ -65,12 +63,6 @@ std::int64_t find_clock(std::span<const std::uint8_t> nal) noexcept {
   std::int64_t ns = 0;
   std::from_chars(digits, digits + kDigits, ns, 16);
   return ns;
-}
-
-void sleep_until(std::int64_t ns) noexcept {
-  const timespec due{ns / 1'000'000'000, ns % 1'000'000'000};
-  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr) == EINTR) {
-  }
 }
 
 std::size_t Clip::mean_bytes(bool keyframes) const {

@@ -44,7 +44,4 @@ void write_clock(std::uint8_t* digits, std::int64_t ns) noexcept;
 /// The NAL units of an access unit, without start codes.
 [[nodiscard]] std::vector<std::span<const std::uint8_t>> nal_units(std::span<const std::uint8_t> unit);
 
-/// Sleeps until a time of CLOCK_MONOTONIC.
-void sleep_until(std::int64_t ns) noexcept;
-
 }  // namespace bench

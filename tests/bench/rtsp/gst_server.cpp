@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "clip.h"
+#include "support/pace.h"
 
 namespace {
 

@@ -3,7 +3,6 @@
 //   bench_rtsp RTSPSERVE [--clients LIST] [--transports LIST] [--seconds S] [--repeats N]
 // Sides take turns; figures are medians. CPU is the server process's own (all threads), from schedstat.
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -141,13 +140,6 @@ class Bench {
   std::vector<std::unique_ptr<Side>> sides_;
   int disturbed_ = 0;
 };
-
-void allow_many_files() {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
-}
 
 }  // namespace
 

@@ -8,13 +8,13 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <system_error>
 
 #include "base/clock.h"
 #include "limit.h"
 #include "ring/ring_writer.h"
+#include "support/pace.h"
 
 namespace bench {
 namespace {
@@ -129,17 +129,6 @@ std::unique_ptr<Side> make_gstreamer_side(const std::string& program, const std:
   return std::make_unique<GstreamerSide>(program, clip_path);
 }
 
-double cpu_seconds(pid_t pid) {
-  double total = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream file(task.path() / "schedstat");
-    double ns = 0;
-    file >> ns;
-    total += ns * 1e-9;
-  }
-  return total;
-}
-
 void keep_to_core(pid_t pid, int core) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -149,14 +138,6 @@ void keep_to_core(pid_t pid, int core) {
     if (::sched_setaffinity(thread, sizeof set, &set) != 0)
       throw std::system_error(errno, std::generic_category(), "keep to core " + std::to_string(core));
   }
-}
-
-double anonymous_kb(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("RssAnon:")) return std::strtod(line.c_str() + 8, nullptr);
-  }
-  return 0;
 }
 
 }  // namespace bench

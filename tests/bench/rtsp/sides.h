@@ -30,13 +30,8 @@ struct Side {
 /// @param program  bench_rtsp_gst @param clip_path  a saved clip
 [[nodiscard]] std::unique_ptr<Side> make_gstreamer_side(const std::string& program,
                                                         const std::string& clip_path);
-
-/// CPU time of all of a process's threads, in seconds.
-[[nodiscard]] double cpu_seconds(pid_t pid);
 /// All of a process's threads, and what they start from now on, run on that core only.
 /// @throws std::system_error where there is no such core
 void keep_to_core(pid_t pid, int core);
-/// What a process has for itself: neither files nor shared memory.
-[[nodiscard]] double anonymous_kb(pid_t pid);
 
 }  // namespace bench

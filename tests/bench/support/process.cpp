@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,9 +13,12 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
+#include <thread>
 
 #include "base/clock.h"
 
@@ -40,6 +45,14 @@ bool readable(int fd, std::int64_t deadline_ns) {
   return ::poll(&one, 1, static_cast<int>(left / 1'000'000)) > 0;
 }
 
+double kb_in(pid_t pid, const char* file_name, const char* key) {
+  std::ifstream file("/proc/" + std::to_string(pid) + file_name);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key)) return std::strtod(line.c_str() + std::strlen(key), nullptr);
+  }
+  return 0;
+}
+
 std::int64_t after(milliseconds timeout) { return camring::monotonic_ns() + timeout.count() * 1'000'000; }
 
 }  // namespace
@@ -60,11 +73,11 @@ Child Child::run(const std::function<void()>& body) {
   std::exit(0);  // not _exit: peers' libraries take their leave of their daemons in static destructors
 }
 
-Child Child::execute(const std::vector<std::string>& words, int out) {
+Child Child::execute(const std::vector<std::string>& words, int out, int in) {
   const pid_t pid = fork_or_throw();
   if (pid != 0) return Child(pid);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  ::dup2(null, STDIN_FILENO);
+  ::dup2(in >= 0 ? in : null, STDIN_FILENO);
   ::dup2(out >= 0 ? out : null, STDOUT_FILENO);
   ::dup2(out >= 0 ? out : null, STDERR_FILENO);
   std::vector<char*> arguments;
@@ -115,6 +128,36 @@ std::pair<camring::UniqueFd, camring::UniqueFd> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   return {camring::UniqueFd(ends[0]), camring::UniqueFd(ends[1])};
+}
+
+double cpu_seconds(pid_t pid) {
+  double total = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream file(task.path() / "schedstat");
+    double ns = 0;
+    file >> ns;
+    total += ns * 1e-9;
+  }
+  return total;
+}
+
+double anonymous_kb(pid_t pid) { return kb_in(pid, "/status", "RssAnon:"); }
+
+double proportional_kb(pid_t pid) { return kb_in(pid, "/smaps_rollup", "Pss:"); }
+
+void run_on_core(unsigned core) noexcept {
+  if (std::thread::hardware_concurrency() < 2) return;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core, &cores);
+  ::sched_setaffinity(0, sizeof cores, &cores);
+}
+
+void allow_many_files() noexcept {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 RingDirectory::RingDirectory() : path_("/dev/shm/camring-bench-XXXXXX") {

@@ -20,8 +20,9 @@ class Child {
   /// Runs `body` in a fork, then exits with 0 (with 1 on an exception). What it prints goes
   /// to /dev/null.
   static Child run(const std::function<void()>& body);
-  /// Executes a program (looked for in PATH); `out` becomes its stdout and stderr, else /dev/null.
-  static Child execute(const std::vector<std::string>& words, int out = -1);
+  /// Executes a program (looked for in PATH); `out` becomes its stdout and stderr, `in` its stdin, else
+  /// /dev/null.
+  static Child execute(const std::vector<std::string>& words, int out = -1, int in = -1);
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   Child& operator=(Child&& other) noexcept {
     std::swap(pid_, other.pid_);
@@ -46,6 +47,19 @@ class Child {
 
 /// A pipe that children inherit where they are told to: {read end, write end}.
 [[nodiscard]] std::pair<camring::UniqueFd, camring::UniqueFd> make_pipe();
+
+/// CPU time of all of a process's threads, in seconds.
+[[nodiscard]] double cpu_seconds(pid_t pid);
+/// What a process has for itself: neither files nor shared memory.
+[[nodiscard]] double anonymous_kb(pid_t pid);
+/// What a process has, shared pages divided by those who share them (PSS).
+[[nodiscard]] double proportional_kb(pid_t pid);
+
+/// This thread, and what it starts from here on, runs on that core alone; a machine with one core is left as
+/// it is.
+void run_on_core(unsigned core) noexcept;
+/// As many descriptors as the hard limit gives; children inherit that.
+void allow_many_files() noexcept;
 
 /// A directory of its own, removed with all content at the end; CAMRING_DIR points to it meanwhile.
 class RingDirectory {
