@@ -176,7 +176,7 @@ void time_with(int port, const std::string& viewers) {
 void time_answers(const std::string& program, int viewers) {
   std::printf("\nsseserve, one thing at a time, ms; %d times each.\n\n", kTimes);
   const Table table({"what", "viewers beside it", "p50", "max", "goal"});
-  const auto side = make_sseserve_side(program);
+  const auto side = make_sseserve_side("sseserve", program);
   {
     const Content content = make_content(rate_for(1));
     const RunningServer server = side->start(content);  // for its rings

@@ -20,7 +20,7 @@ using namespace bench;
 constexpr double kSettle = 1;  // seconds
 
 struct Options {
-  std::string sseserve, script, clients = "1,100,1000,5000";
+  std::string sseserve, also, script, clients = "1,100,1000,5000";
   std::string sides = "limit,sseserve,nginx,node";
   double seconds = 3;
   int repeats = 3, beside = 1000;
@@ -36,7 +36,7 @@ class Bench {
   explicit Bench(const Options& options) : options_(options) {
     for (const std::string& name : split(options.sides)) {
       auto side = name == "limit"          ? make_limit_side()
-                  : name == "sseserve"     ? make_sseserve_side(options.sseserve)
+                  : name == "sseserve"     ? make_sseserve_side(name, options.sseserve)
                   : name == "nginx"        ? make_nginx_side(NginxPace::event)
                   : name == "nginx-second" ? make_nginx_side(NginxPace::second)
                   : name == "nginx-full"   ? make_nginx_side(NginxPace::none)
@@ -48,6 +48,8 @@ class Bench {
       else
         sides_.push_back(std::move(side));
     }
+    if (!options.also.empty())
+      sides_.push_back(make_sseserve_side("sseserve, the other build", options.also));
   }
 
   void run() {
@@ -143,6 +145,7 @@ int main(int argc, char** argv) {
   options.script = BENCH_SOURCE_DIR "/sse/server.mjs";
   CLI::App cli("What serving live video over server-sent events costs, beside others");
   cli.add_option("sseserve", options.sseserve, "The program to measure")->required();
+  cli.add_option("--also", options.also, "Another build of it, measured beside it");
   cli.add_option("--clients", options.clients, "Comma-separated")->capture_default_str();
   cli.add_option("--sides", options.sides, "Of limit,sseserve,nginx,nginx-second,nginx-full,node")
       ->capture_default_str();

@@ -79,8 +79,9 @@ class LimitSide : public ServerSide {
 
 class SseserveSide : public ServerSide {
  public:
-  explicit SseserveSide(std::string program) : program_(std::move(program)) {}
-  [[nodiscard]] std::string name() const override { return "sseserve"; }
+  SseserveSide(std::string name, std::string program)
+      : name_(std::move(name)), program_(std::move(program)) {}
+  [[nodiscard]] std::string name() const override { return name_; }
   [[nodiscard]] RunningServer start(const Content& content) const override {
     const camring::UniqueFd log = make_log();
     RunningServer server;
@@ -94,7 +95,7 @@ class SseserveSide : public ServerSide {
   }
 
  private:
-  std::string program_;
+  std::string name_, program_;
 };
 
 // What server.mjs reads.
@@ -277,8 +278,8 @@ int free_port() {
 }
 
 std::unique_ptr<ServerSide> make_limit_side() { return std::make_unique<LimitSide>(); }
-std::unique_ptr<ServerSide> make_sseserve_side(const std::string& program) {
-  return std::make_unique<SseserveSide>(program);
+std::unique_ptr<ServerSide> make_sseserve_side(const std::string& name, const std::string& program) {
+  return std::make_unique<SseserveSide>(name, program);
 }
 std::unique_ptr<ServerSide> make_node_side(const std::string& script) {
   return std::make_unique<NodeSide>(script);

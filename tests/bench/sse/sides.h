@@ -33,7 +33,8 @@ struct ServerSide {
 /// A loop that does nothing but send().
 [[nodiscard]] std::unique_ptr<ServerSide> make_limit_side();
 /// @param program  sseserve; rings in CAMRING_DIR feed it
-[[nodiscard]] std::unique_ptr<ServerSide> make_sseserve_side(const std::string& program);
+[[nodiscard]] std::unique_ptr<ServerSide> make_sseserve_side(const std::string& name,
+                                                             const std::string& program);
 /// @param script  server.mjs
 [[nodiscard]] std::unique_ptr<ServerSide> make_node_side(const std::string& script);
 
