@@ -35,7 +35,7 @@ using ErrorCode = boost::system::error_code;
 
 // A new chunk is begun only when no more than this of the chunks before is still unsent in the kernel: what
 // waits there is lag that nobody can take back.
-constexpr int kMaxUnsent = 16 * 1024;
+constexpr std::size_t kMaxUnsent = 16 * 1024;
 constexpr std::size_t kHashingAtOnce = 16;
 constexpr std::size_t kMaxChatter = 64 * 1024;  // what a stream's client may say before it is closed
 
@@ -74,14 +74,18 @@ class Session final : public Connection,
     server_.forget(this, address_);
   }
 
-  // Whether the other side takes bytes is known to the kernel alone: what is handed over may sit there.
+  // Whether the other side takes bytes is known to the kernel alone: what is handed over may sit there. Who
+  // was handed more since the last look makes progress, without a question to the kernel.
   void check_progress(std::int64_t now_ns) override {
     if (!subscribed_) return;
+    if (std::exchange(last_sent_, sent_) != sent_) {
+      progress_ns_ = now_ns;
+      return;
+    }
     int queued = 0;
     if (::ioctl(fd(), SIOCOUTQ, &queued) != 0) queued = 0;
     const bool owes = cursor_->sending() || queued > 0;
-    if (!owes || sent_ != last_sent_ || queued != last_queued_) progress_ns_ = now_ns;
-    last_sent_ = sent_;
+    if (!owes || queued != last_queued_) progress_ns_ = now_ns;
     last_queued_ = queued;
     if (now_ns - progress_ns_ < server_.options.kick_after.count()) return;
     ++server_.kicked;
@@ -335,15 +339,20 @@ class Session final : public Connection,
                             });
   }
 
-  // Whether too much of the chunks before waits in the kernel to begin another.
+  // Whether too much of the chunks before waits in the kernel to begin another. No more can wait than did at
+  // the last look and was written since: while that is little, the kernel need not be asked.
   // Not TCP (a unix socket): the call fails, and its own small buffer is the bound.
   bool backed_up() noexcept {
+    if (cursor_->fresh() || most_unsent_ <= kMaxUnsent) return false;
     int unsent = 0;
-    return !cursor_->fresh() && ::ioctl(fd(), SIOCOUTQNSD, &unsent) == 0 && unsent > kMaxUnsent;
+    if (::ioctl(fd(), SIOCOUTQNSD, &unsent) != 0) return false;
+    most_unsent_ = static_cast<std::size_t>(unsent);
+    return most_unsent_ > kMaxUnsent;
   }
 
   void went(std::size_t bytes) {
     sent_ += bytes;
+    most_unsent_ += bytes;
     cursor_->went(bytes);
   }
 
@@ -431,6 +440,7 @@ class Session final : public Connection,
   std::optional<Cursor> cursor_;
   std::size_t chatter_ = 0;
   std::uint64_t sent_ = 0, last_sent_ = 0;
+  std::size_t most_unsent_ = 0;  // at most so much waits in the kernel
   int last_queued_ = 0;
   std::int64_t progress_ns_ = 0;
 };
