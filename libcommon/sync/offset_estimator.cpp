@@ -92,7 +92,7 @@ void OffsetEstimator::measure_drift(Estimate& estimate) const {
       (at_rank(slopes, rank(middle + spread)) - at_rank(slopes, rank(middle - spread))) / 2 * 1e6;
 }
 
-Estimate OffsetEstimator::estimate() const {
+Estimate OffsetEstimator::estimate(bool with_drift) const {
   Estimate estimate;
   estimate.pairs = window_.size();
   if (window_.empty()) return estimate;
@@ -110,7 +110,7 @@ Estimate OffsetEstimator::estimate() const {
   for (const Point& point : window_) values.push_back(std::abs(point.offset_ns - estimate.p50_ns));
   estimate.jitter_ns = median(values);
   estimate.recent_ns = recent();
-  measure_drift(estimate);
+  if (with_drift) measure_drift(estimate);
   return estimate;
 }
 

@@ -58,7 +58,8 @@ class OffsetEstimator {
   /// Forgets the window, as after a jump of clocks; violations stay counted, a degraded state stays.
   void clear() noexcept;
 
-  [[nodiscard]] Estimate estimate() const;
+  /// @param with_drift  the drift costs more than all else together; without it there is none in the answer
+  [[nodiscard]] Estimate estimate(bool with_drift = true) const;
   [[nodiscard]] std::uint64_t violations() const noexcept { return violations_; }  ///< since the beginning
   [[nodiscard]] std::size_t window_violations() const noexcept;
   [[nodiscard]] bool degraded() const noexcept { return degraded_; }

@@ -172,7 +172,7 @@ void Camera::judge(std::int64_t offset_ns) {
                     " off what a hold could make up for; raw is not held back until as many can be");
 }
 
-SyncState Camera::sync() const {
+SyncState Camera::sync(bool with_drift) const {
   SyncState state;
   state.hold_ns = hold_ns_;
   state.pairs = pairs_;
@@ -181,12 +181,13 @@ SyncState Camera::sync() const {
   state.mode = policy_.mode();
   state.known = raw_.pairs() >= kEnoughPairs && monotonic_ns() - last_pair_ns_ < kForgotten;
   if (!state.known) return state;
-  const sync::Estimate estimate = raw_.estimate(), left = left_.estimate();
+  const sync::Estimate estimate = raw_.estimate(with_drift);
   state.offset_ns = estimate.p50_ns;
   state.p95_ns = estimate.p95_ns;
   state.jitter_ns = estimate.jitter_ns;
   state.drift_ppm = estimate.drift_ppm;
-  state.within = std::abs(left.recent_ns) <= options_.tolerance.count();
+  const auto left = left_.suggestion();
+  state.within = !left || left->delay_ns <= options_.tolerance.count();
   return state;
 }
 
@@ -254,7 +255,7 @@ void Camera::tick(std::int64_t now_ns) {
   steer(now_ns);
   const bool tell = now_ns - told_ns_ >= kTellEvery;
   if (tell) told_ns_ = now_ns;
-  const SyncState state = tell ? sync() : SyncState{};
+  const SyncState state = tell ? sync(false) : SyncState{};
   for (const auto& session : sessions()) {
     mind(*session, now_ns);
     if (!tell || !session->order().dual || session->order().plain) continue;

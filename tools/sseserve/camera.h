@@ -44,7 +44,8 @@ class Camera {
   [[nodiscard]] std::shared_ptr<Session> open(SessionOrder order, Track& track);
   [[nodiscard]] std::shared_ptr<Session> session(std::string_view id) const;
   [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions() const;
-  [[nodiscard]] SyncState sync() const;
+  /// @param with_drift  it costs more than all else; only statistics tell it
+  [[nodiscard]] SyncState sync(bool with_drift = true) const;
   /// The channels can't be matched: raw is not held back though that was ordered.
   [[nodiscard]] bool fallen_back() const noexcept { return policy_.fallen(); }
   [[nodiscard]] bool alive() const noexcept;

@@ -45,6 +45,10 @@ TEST_CASE("estimator: drift is found under jitter and with a quarter of wild val
     CHECK(std::abs(*estimate.drift_ppm - ppm) < 60);
     CHECK(estimate.drift_error_ppm > 0);
     CHECK(std::abs(*estimate.drift_ppm - ppm) < 2 * estimate.drift_error_ppm);
+    const Estimate quick = estimator.estimate(false);
+    CHECK_FALSE(quick.drift_ppm);
+    CHECK(quick.p50_ns == estimate.p50_ns);
+    CHECK(quick.jitter_ns == estimate.jitter_ns);
   }
 }
 
