@@ -4,13 +4,11 @@
 #include <array>
 #include <cstring>
 
-#include "av/convert.h"
-
 namespace camring::av {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> kStartCode{0, 0, 0, 1};
-enum H264 : int { kH264Slice = 1, kH264Idr = 5, kH264Sps = 7, kH264Pps = 8 };  // table 7-1
+enum H264 : int { kH264Slice = 1, kH264Idr = 5, kH264Sei = 6, kH264Sps = 7, kH264Pps = 8 };  // table 7-1
 enum Hevc : int {
   kHevcBla = 16,
   kHevcCra = 21,
@@ -73,30 +71,27 @@ bool is_random_access(Codec codec, NalUnit nal) noexcept {
 }
 
 StreamInspector::StreamInspector(Codec codec, std::span<const std::uint8_t> extradata)
-    : codec_(codec), context_(avcodec_alloc_context3(nullptr)), parser_(av_parser_init(to_av(codec))) {
-  if (!context_) throw std::bad_alloc();
-  if (!parser_) {
-    throw Error(ExitCode::internal, "inspect video", std::string(to_string(codec)),
-                "this build of FFmpeg has no parser for it");
-  }
-  context_->codec_type = AVMEDIA_TYPE_VIDEO;
-  context_->codec_id = to_av(codec);
-  parser_->flags |= PARSER_FLAG_COMPLETE_FRAMES;  // what comes in is whole access units
+    : codec_(codec), sizes_(codec) {
   if (!extradata.empty()) (void)inspect(extradata);
 }
 
 // Walks to the first slice; true when the parameter sets before it differ from the ones in force.
 bool StreamInspector::collect(std::span<const std::uint8_t> bytes, AccessUnit& unit) {
-  bool sps = false, pps = false;
+  bool sps = false, pps = false, recovers = false;
   found_.clear();
   while (!bytes.empty()) {
     const NalUnit nal = next_nal(bytes);
     if (is_slice(codec_, nal)) {
       unit.picture = true;
-      unit.keyframe = is_random_access(codec_, nal);
+      unit.keyframe = recovers || is_random_access(codec_, nal);
+      if (const auto size = sizes_.of_slice(nal)) size_ = size;
       break;
     }
+    // Streams without IDR pictures start at recovery points.
+    if (codec_ == Codec::h264 && nal_type(codec_, nal) == kH264Sei)
+      recovers = recovers || h264_recovery_point(nal);
     if (!is_parameter_set(codec_, nal)) continue;
+    sizes_.learn(nal);
     sps = sps || is_sps(codec_, nal_type(codec_, nal));
     pps = pps || is_pps(codec_, nal_type(codec_, nal));
     found_.insert(found_.end(), kStartCode.begin(), kStartCode.end());
@@ -110,20 +105,6 @@ AccessUnit StreamInspector::inspect(std::span<const std::uint8_t> access_unit) {
   AccessUnit unit;
   if (access_unit.empty()) return unit;
   if (collect(access_unit, unit)) extradata_ = found_;
-
-  // FFmpeg's parsers read a little beyond the end.
-  padded_.resize(access_unit.size() + AV_INPUT_BUFFER_PADDING_SIZE);
-  std::memcpy(padded_.data(), access_unit.data(), access_unit.size());
-  std::memset(padded_.data() + access_unit.size(), 0, AV_INPUT_BUFFER_PADDING_SIZE);
-  std::uint8_t* out = nullptr;
-  int out_bytes = 0;
-  (void)av_parser_parse2(parser_.get(), context_.get(), &out, &out_bytes, padded_.data(),
-                         static_cast<int>(access_unit.size()), AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
-  // Its opinion counts for streams without IDR pictures, which start at recovery points (H.264, D.2.8).
-  if (unit.picture && parser_->key_frame == 1) unit.keyframe = true;
-  if (parser_->width > 0 && parser_->height > 0) {
-    size_ = Size{static_cast<std::uint32_t>(parser_->width), static_cast<std::uint32_t>(parser_->height)};
-  }
   return unit;
 }
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "av/ffmpeg_ptr.h"
+#include "av/sps.h"
 #include "frame/format.h"
 
 namespace camring::av {
@@ -42,7 +42,6 @@ class StreamInspector {
  public:
   /// @param codec      Codec::h264 or Codec::hevc
   /// @param extradata  parameter sets from outside the stream, Annex B; may be empty
-  /// @throws Error (internal) when this build of FFmpeg has no parser for the codec.
   explicit StreamInspector(Codec codec, std::span<const std::uint8_t> extradata = {});
 
   [[nodiscard]] AccessUnit inspect(std::span<const std::uint8_t> access_unit);
@@ -57,9 +56,8 @@ class StreamInspector {
   bool collect(std::span<const std::uint8_t> bytes, AccessUnit& unit);
 
   Codec codec_;
-  CodecPtr context_;
-  ParserPtr parser_;
-  std::vector<std::uint8_t> extradata_, found_, padded_;
+  PictureSizes sizes_;
+  std::vector<std::uint8_t> extradata_, found_;
   std::optional<Size> size_;
 };
 

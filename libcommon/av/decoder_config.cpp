@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
 
 #include "av/bits.h"
+#include "av/sps.h"
 #include "base/error.h"
 
 namespace camring::av {
@@ -33,28 +33,6 @@ void put_set(Bytes& out, const Bytes& set) {
   out.insert(out.end(), set.begin(), set.end());
 }
 
-// What both records repeat from the SPS.
-struct Samples {
-  std::uint32_t chroma = 0, luma_bits_minus8 = 0, chroma_bits_minus8 = 0;
-  [[nodiscard]] bool plausible() const noexcept {
-    return chroma <= 3 && luma_bits_minus8 <= 6 && chroma_bits_minus8 <= 6;  // H.264: 8 to 14 bits; HEVC: 16
-  }
-};
-
-// 7.3.2.1.1; only for profiles that have these elements. The sets' kinds are certain, their contents are not.
-std::optional<Samples> h264_samples(const Bytes& sps) {
-  const Bytes rbsp = unescape(sps);
-  BitReader in(rbsp);
-  in.skip(32);
-  (void)in.ue();
-  Samples samples;
-  samples.chroma = in.ue();
-  if (samples.chroma == 3) in.skip(1);
-  samples.luma_bits_minus8 = in.ue();
-  samples.chroma_bits_minus8 = in.ue();
-  return in.ok() && samples.plausible() ? std::optional(samples) : std::nullopt;
-}
-
 // All profiles above Main and Extended (A.2) tell of their samples.
 bool is_high(std::uint8_t profile) noexcept { return profile != 66 && profile != 77 && profile != 88; }
 
@@ -69,58 +47,16 @@ void write_avcc(DecoderConfig& config, const std::vector<Bytes>& sps, const std:
   out.push_back(static_cast<std::uint8_t>(pps.size()));
   for (const Bytes& set : pps) put_set(out, set);
   if (is_high(first[1])) {
-    const auto samples = h264_samples(first);
-    if (!samples) refuse(config.codec, "its SPS can't be read");
-    out.push_back(static_cast<std::uint8_t>(0xfc | samples->chroma));
-    out.push_back(static_cast<std::uint8_t>(0xf8 | samples->luma_bits_minus8));
-    out.push_back(static_cast<std::uint8_t>(0xf8 | samples->chroma_bits_minus8));
+    const auto read = parse_h264_sps(unescape(first));
+    if (!read || !read->samples.plausible()) refuse(config.codec, "its SPS can't be read");
+    out.push_back(static_cast<std::uint8_t>(0xfc | read->samples.chroma));
+    out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.luma_bits_minus8));
+    out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.chroma_bits_minus8));
     out.push_back(0);  // no SPS extensions: they describe alpha pictures
   }
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "avc1.%02x%02x%02x", first[1], first[2], first[3]);
   config.codec_string = text.data();
-}
-
-// profile_tier_level() and what follows it in an SPS of HEVC (7.3.2.2, 7.3.3).
-struct HevcSps {
-  std::uint32_t layers_minus1 = 0, compatibility = 0;
-  bool nested = false, tier = false;
-  std::uint8_t space = 0, profile = 0, level = 0;
-  std::array<std::uint8_t, 6> constraints{};
-  Samples samples;
-};
-
-std::optional<HevcSps> parse_hevc(const Bytes& nal) {
-  const Bytes rbsp = unescape(nal);
-  BitReader in(rbsp);
-  HevcSps sps;
-  in.skip(16 + 4);
-  sps.layers_minus1 = in.u(3);
-  sps.nested = in.flag();
-  sps.space = static_cast<std::uint8_t>(in.u(2));
-  sps.tier = in.flag();
-  sps.profile = static_cast<std::uint8_t>(in.u(5));
-  sps.compatibility = in.u(32);
-  for (std::uint8_t& byte : sps.constraints) byte = static_cast<std::uint8_t>(in.u(8));
-  sps.level = static_cast<std::uint8_t>(in.u(8));
-  if (sps.layers_minus1 > 6) return std::nullopt;
-  unsigned sub_layers = 0;
-  for (std::uint32_t i = 0; i < 8 && sps.layers_minus1 > 0; ++i) {
-    const bool profile = in.flag(), level = in.flag();  // behind the last layer two reserved bits
-    if (i < sps.layers_minus1) sub_layers += (profile ? 88u : 0u) + (level ? 8u : 0u);
-  }
-  in.skip(sub_layers);
-  (void)in.ue();
-  sps.samples.chroma = in.ue();
-  if (sps.samples.chroma == 3) in.skip(1);
-  (void)in.ue();
-  (void)in.ue();
-  if (in.flag()) {
-    for (int i = 0; i < 4; ++i) (void)in.ue();
-  }
-  sps.samples.luma_bits_minus8 = in.ue();
-  sps.samples.chroma_bits_minus8 = in.ue();
-  return in.ok() && sps.samples.plausible() ? std::optional(sps) : std::nullopt;
 }
 
 // 14496-15, E.3: the compatibility flags with their bits in reverse order, and constraint bytes up to the
@@ -144,8 +80,8 @@ std::string hevc_codec_string(const HevcSps& sps) {
 
 // 8.3.3.1.2
 void write_hvcc(DecoderConfig& config, const std::array<std::vector<Bytes>, 3>& sets) {
-  const auto sps = parse_hevc(sets[1].front());
-  if (!sps) refuse(config.codec, "its SPS can't be read");
+  const auto sps = parse_hevc_sps(unescape(sets[1].front()));
+  if (!sps || !sps->samples.plausible()) refuse(config.codec, "its SPS can't be read");
   Bytes& out = config.record;
   out = {1, static_cast<std::uint8_t>(sps->space << 6 | (sps->tier ? 1 : 0) << 5 | sps->profile)};
   put16(out, sps->compatibility >> 16);

@@ -4,124 +4,17 @@
 #include <array>
 
 #include "av/bits.h"
+#include "av/sps.h"
 
 namespace camring::av {
 namespace {
 
 constexpr int kSps = 7;
-constexpr std::uint32_t kExtendedSar = 255;
 constexpr std::uint32_t kBaseline = 66;
-constexpr std::array<std::uint32_t, 13> kHighProfiles{100, 110, 122, 244, 44,  83, 86,
-                                                      118, 128, 138, 139, 134, 135};
 
 // So many pictures without a B slice are enough: encoders that reorder begin in the first group, and none of
 // their runs is so long.
 constexpr unsigned kProof = 8;
-
-// Where the interesting bits of an SPS are. Positions count bits from the header byte.
-struct Sps {
-  std::uint32_t profile = 0, order_count_type = 0, reference_frames = 0;
-  std::size_t vui_flag = 0;  // position of vui_parameters_present_flag
-  bool vui = false;
-  std::size_t restriction_flag = 0;  // position of bitstream_restriction_flag, with VUI
-  bool restriction = false;
-  std::size_t reorder = 0;  // position of max_num_reorder_frames, with restriction
-  std::uint32_t reorder_frames = 0, buffered_frames = 0;
-};
-
-void skip_scaling_list(BitReader& in, int size) {
-  std::int32_t last = 8, next = 8;
-  for (int i = 0; i < size && in.ok(); ++i) {
-    if (next != 0) next = (last + in.se() % 256 + 512) % 256;
-    last = next == 0 ? last : next;
-  }
-}
-
-void skip_hrd(BitReader& in) {
-  const std::uint32_t schedules = in.ue() + 1;
-  in.skip(8);
-  for (std::uint32_t i = 0; i < schedules && in.ok(); ++i) {
-    (void)in.ue();
-    (void)in.ue();
-    in.skip(1);
-  }
-  in.skip(20);
-}
-
-void parse_vui(BitReader& in, Sps& sps) {
-  if (in.flag() && in.u(8) == kExtendedSar) in.skip(32);
-  if (in.flag()) in.skip(1);
-  if (in.flag()) {
-    in.skip(4);
-    if (in.flag()) in.skip(24);
-  }
-  if (in.flag()) {
-    (void)in.ue();
-    (void)in.ue();
-  }
-  if (in.flag()) in.skip(65);
-  const bool nal_hrd = in.flag();
-  if (nal_hrd) skip_hrd(in);
-  const bool vcl_hrd = in.flag();
-  if (vcl_hrd) skip_hrd(in);
-  if (nal_hrd || vcl_hrd) in.skip(1);
-  in.skip(1);
-  sps.restriction_flag = in.position();
-  sps.restriction = in.flag();
-  if (!sps.restriction) return;
-  in.skip(1);
-  for (int i = 0; i < 4; ++i) (void)in.ue();
-  sps.reorder = in.position();
-  sps.reorder_frames = in.ue();
-  sps.buffered_frames = in.ue();
-}
-
-// 7.3.2.1.1
-std::optional<Sps> parse(std::span<const std::uint8_t> rbsp) {
-  Sps sps;
-  BitReader in(rbsp);
-  if ((in.u(8) & 0x1f) != kSps) return std::nullopt;
-  sps.profile = in.u(8);
-  in.skip(16);
-  (void)in.ue();
-  if (std::find(kHighProfiles.begin(), kHighProfiles.end(), sps.profile) != kHighProfiles.end()) {
-    const std::uint32_t chroma = in.ue();
-    if (chroma == 3) in.skip(1);
-    (void)in.ue();
-    (void)in.ue();
-    in.skip(1);
-    if (in.flag()) {
-      for (int i = 0; i < (chroma != 3 ? 8 : 12); ++i) {
-        if (in.flag()) skip_scaling_list(in, i < 6 ? 16 : 64);
-      }
-    }
-  }
-  (void)in.ue();
-  sps.order_count_type = in.ue();
-  if (sps.order_count_type == 0) {
-    (void)in.ue();
-  } else if (sps.order_count_type == 1) {
-    in.skip(1);
-    (void)in.se();
-    (void)in.se();
-    const std::uint32_t cycle = in.ue();
-    if (cycle > 255) return std::nullopt;
-    for (std::uint32_t i = 0; i < cycle; ++i) (void)in.se();
-  }
-  sps.reference_frames = in.ue();
-  in.skip(1);
-  (void)in.ue();
-  (void)in.ue();
-  if (!in.flag()) in.skip(1);
-  in.skip(1);
-  if (in.flag()) {
-    for (int i = 0; i < 4; ++i) (void)in.ue();
-  }
-  sps.vui_flag = in.position();
-  sps.vui = in.flag();
-  if (sps.vui) parse_vui(in, sps);
-  return in.ok() ? std::optional(sps) : std::nullopt;
-}
 
 bool is_b_slice(NalUnit nal) {
   if (!is_slice(Codec::h264, nal) || nal.size() < 2) return false;
@@ -136,8 +29,8 @@ bool is_b_slice(NalUnit nal) {
 }  // namespace
 
 std::optional<H264Order> h264_order(NalUnit nal) {
-  const auto sps = parse(unescape(nal));
-  if (!sps) return std::nullopt;
+  const auto sps = parse_h264_sps(unescape(nal));
+  if (!sps || !sps->intact) return std::nullopt;
   H264Order order;
   order.none = sps->order_count_type == 2 || sps->profile == kBaseline;
   if (sps->restriction) order.reorder_frames = sps->reorder_frames;
@@ -146,8 +39,8 @@ std::optional<H264Order> h264_order(NalUnit nal) {
 
 std::optional<std::vector<std::uint8_t>> h264_sps_without_reordering(NalUnit nal) {
   const auto rbsp = unescape(nal);
-  const auto sps = parse(rbsp);
-  if (!sps || (sps->restriction && sps->reorder_frames == 0)) return std::nullopt;
+  const auto sps = parse_h264_sps(rbsp);
+  if (!sps || !sps->intact || (sps->restriction && sps->reorder_frames == 0)) return std::nullopt;
   BitWriter out;
   if (sps->restriction) {
     out.copy(rbsp, sps->reorder);

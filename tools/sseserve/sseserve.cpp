@@ -9,7 +9,6 @@
 #include <cstdio>
 
 #include "app/log.h"
-#include "av/ffmpeg_ptr.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -81,7 +80,6 @@ ExitCode Sseserve::run(app::Context& context) {
       for (const QualitySpec& quality : channel) refuse_unfit_ring(quality.ring);
     }
   }
-  av_log_set_level(AV_LOG_QUIET);  // a lost frame is a counter, never a line of its own
   Gate gate(options_);
   Routes* routes = nullptr;
   net::Server server(options_.server, [&routes](const net::Request& request, const net::Reply& reply) {

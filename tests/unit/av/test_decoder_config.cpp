@@ -46,7 +46,15 @@ Bytes high_sps(std::uint32_t chroma, std::uint32_t luma_bits, std::uint32_t chro
   if (chroma == 3) out.flag(false);
   out.ue(luma_bits - 8);
   out.ue(chroma_bits - 8);
-  out.u(32, 0x5a5a5a5a);
+  out.u(2, 0);  // no bypass, no scaling lists
+  out.ue(0);
+  out.ue(2);  // order of pictures: that of decoding
+  out.ue(1);
+  out.flag(false);
+  out.ue(19);
+  out.ue(14);
+  out.u(4, 0b1100);  // frames alone, nothing cropped, no VUI
+  out.flag(false);
   out.trail();
   return escape(out.bytes());
 }
