@@ -22,9 +22,11 @@ using nlohmann::ordered_json;
 constexpr std::int64_t kLookNs = 200'000'000;   // between looks at a silent writer
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
-constexpr std::int64_t kWantNs = 5'000'000'000;  // how long a question keeps an encoder going
-constexpr std::int64_t kHungNs = 5'000'000'000;  // a thread that did not go round for so long hangs
-constexpr std::int64_t kPastNs = 200'000'000;    // frames of the ring that are older were there before
+constexpr std::int64_t kWantNs = 5'000'000'000;     // how long a question keeps an encoder going
+constexpr std::int64_t kHungNs = 5'000'000'000;     // a thread that did not go round for so long hangs
+constexpr std::int64_t kPastNs = 200'000'000;       // frames of the ring that are older were there before
+constexpr std::int64_t kUnwatchedNs = 250'000'000;  // between deliveries while nobody watches
+constexpr std::int64_t kFlowNs = 200'000'000;       // frames that come more often wake the thread themselves
 constexpr int kMaxUnderWay = 64;  // the event loop stalls: what comes then is left out up to a keyframe
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
 constexpr std::uint64_t kTimeBack =
@@ -142,8 +144,9 @@ void Track::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); 
 bool Track::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
 
 void Track::add(Viewer* viewer) {
-  viewers_.push_back(viewer);
   watched_.fetch_add(1);
+  take_in();  // what waited because nobody watched
+  viewers_.push_back(viewer);
   viewers_gauge_.set(static_cast<double>(viewers_.size()));
 }
 
@@ -164,6 +167,19 @@ void Track::wake_viewers() {
 }
 
 // In the event loop.
+void Track::take_in() {
+  std::vector<UnitPtr> units;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    units.swap(inbox_);
+    told_ = false;
+  }
+  for (UnitPtr& unit : units) {
+    under_way_.fetch_sub(1);
+    arrived(std::move(unit));
+  }
+}
+
 void Track::arrived(UnitPtr unit) {
   // Who comes now would wait for a keyframe that may be far off.
   if (!history_.push(unit)) ask_key_.store(true);
@@ -206,10 +222,17 @@ void Track::hand_over(std::string_view event, const FrameInfo& info, std::int64_
   ++sequence_;
   units_total_.add();
   under_way_.fetch_add(1);
-  server_.post([this, alive = std::weak_ptr(alive_), unit = UnitPtr(std::move(unit))] {
-    if (alive.expired()) return;
-    under_way_.fetch_sub(1);
-    arrived(unit);
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    inbox_.push_back(std::move(unit));
+    // While nobody watches, the loop sleeps on: history and measurements can wait a little.
+    const bool can_wait = watched_.load() == 0 && inbox_.size() < kMaxUnderWay / 2 &&
+                          inbox_.back()->available_ns - inbox_.front()->available_ns < kUnwatchedNs;
+    if (told_ || can_wait) return;
+    told_ = true;
+  }
+  server_.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) take_in();
   });
 }
 
@@ -433,8 +456,9 @@ void Track::step(RingReader& reader) {
   track_demand(reader);
   if (demanded_ && ask_key_.exchange(false)) reader.request_keyframe();
   FrameView view;
-  // Short naps while there is nobody to wait for: a first viewer is noticed soon.
-  const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 20ms);
+  // Short naps while there is nobody to wait for and nothing comes: a first viewer is noticed soon.
+  const bool flows = monotonic_ns() - last_frame_ns_ < kFlowNs;
+  const ReadStatus status = reader.newest(view, demanded_ || flows ? 100ms : 20ms);
   // What is there of a fragment goes out when nothing follows for as long as one lasts.
   if (status == ReadStatus::moved || (status == ReadStatus::timeout && !samples_.empty() &&
                                       monotonic_ns() - last_frame_ns_ > options_.fragment_time.count()))

@@ -100,6 +100,7 @@ class Track {
   void note_detections(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
   void hand_over(std::string_view event, const FrameInfo& info, std::int64_t wall_offset_ns, bool key,
                  const Span& span, std::vector<std::uint8_t> bytes);
+  void take_in();
   void arrived(UnitPtr unit);
   void look(RingReader& reader);
   void track_demand(RingReader& reader);
@@ -118,11 +119,14 @@ class Track {
 
   std::atomic<bool> quit_{false};
   std::atomic<int> watched_{0};
-  std::atomic<int> under_way_{0};  // units posted to the event loop
+  std::atomic<int> under_way_{0};  // units on their way to the event loop
   std::atomic<bool> ask_key_{false};
   std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
   mutable std::mutex mutex_;  // guards state_
   TrackState state_;
+  std::mutex inbox_mutex_;  // guards what follows
+  std::vector<UnitPtr> inbox_;
+  bool told_ = false;  // the event loop is to take them in
 
   // The thread's own.
   FrameFormat format_;  // of the units that are being made
