@@ -49,8 +49,11 @@ void write_file(const std::string& path, std::span<const std::uint8_t> bytes, co
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     // A pipe, a terminal, /dev/stdout: there is nothing to replace, and rename() would do just that.
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    // Without waiting for a pipe's reader: the signals that end a tool would not end the wait.
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd && errno == ENXIO) throw system_error(ENXIO, action, path, "does anybody read that pipe?");
     if (!fd) throw cannot_open(errno, path, action);
+    ::fcntl(fd.get(), F_SETFL, O_WRONLY);
     if (const int error = write_all(fd.get(), bytes); error != 0) throw cannot_write(error, path, action);
     return;
   }

@@ -71,7 +71,7 @@ bool is_random_access(Codec codec, NalUnit nal) noexcept {
 }
 
 StreamInspector::StreamInspector(Codec codec, std::span<const std::uint8_t> extradata)
-    : codec_(codec), sizes_(codec) {
+    : codec_(codec), sets_(codec) {
   if (!extradata.empty()) (void)inspect(extradata);
 }
 
@@ -83,15 +83,15 @@ bool StreamInspector::collect(std::span<const std::uint8_t> bytes, AccessUnit& u
     const NalUnit nal = next_nal(bytes);
     if (is_slice(codec_, nal)) {
       unit.picture = true;
-      unit.keyframe = recovers || is_random_access(codec_, nal);
-      if (const auto size = sizes_.of_slice(nal)) size_ = size;
+      unit.keyframe = recovers || is_random_access(codec_, nal) || sets_.starts_anew(nal);
+      if (const auto size = sets_.of_slice(nal)) size_ = size;
       break;
     }
     // Streams without IDR pictures start at recovery points.
     if (codec_ == Codec::h264 && nal_type(codec_, nal) == kH264Sei)
       recovers = recovers || h264_recovery_point(nal);
     if (!is_parameter_set(codec_, nal)) continue;
-    sizes_.learn(nal);
+    sets_.learn(nal);
     sps = sps || is_sps(codec_, nal_type(codec_, nal));
     pps = pps || is_pps(codec_, nal_type(codec_, nal));
     found_.insert(found_.end(), kStartCode.begin(), kStartCode.end());

@@ -56,7 +56,7 @@ class StreamInspector {
   bool collect(std::span<const std::uint8_t> bytes, AccessUnit& unit);
 
   Codec codec_;
-  PictureSizes sizes_;
+  PictureSets sets_;
   std::vector<std::uint8_t> extradata_, found_;
   std::optional<Size> size_;
 };

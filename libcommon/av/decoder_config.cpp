@@ -33,7 +33,7 @@ void put_set(Bytes& out, const Bytes& set) {
   out.insert(out.end(), set.begin(), set.end());
 }
 
-// All profiles above Main and Extended (A.2) tell of their samples.
+// 14496-15 asks for what the samples are in all profiles but these (A.2).
 bool is_high(std::uint8_t profile) noexcept { return profile != 66 && profile != 77 && profile != 88; }
 
 // 5.3.3.1.2
@@ -48,7 +48,7 @@ void write_avcc(DecoderConfig& config, const std::vector<Bytes>& sps, const std:
   for (const Bytes& set : pps) put_set(out, set);
   if (is_high(first[1])) {
     const auto read = parse_h264_sps(unescape(first));
-    if (!read || !read->samples.plausible()) refuse(config.codec, "its SPS can't be read");
+    if (!read || !h264_tells_samples(first[1]) || !read->samples.plausible()) refuse(config.codec, "its SPS can't be read");
     out.push_back(static_cast<std::uint8_t>(0xfc | read->samples.chroma));
     out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.luma_bits_minus8));
     out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.chroma_bits_minus8));

@@ -13,8 +13,8 @@ constexpr int kH264Sps = 7, kH264Pps = 8, kHevcSps = 33, kHevcPps = 34, kHevcFir
 constexpr std::uint32_t kExtendedSar = 255;
 constexpr std::uint32_t kMaxSide = 65536;
 constexpr std::uint32_t kRecoveryPoint = 6;  // payloadType
-constexpr std::array<std::uint32_t, 13> kHighProfiles{100, 110, 122, 244, 44,  83, 86,
-                                                      118, 128, 138, 139, 134, 135};
+constexpr std::array<std::uint32_t, 14> kHighProfiles{100, 110, 122, 144, 244, 44,  83,
+                                                      86,  118, 128, 138, 139, 134, 135};
 // Enough of a slice for the numbers it begins with, emulation prevention bytes among them.
 constexpr std::size_t kSliceHead = 24;
 
@@ -92,6 +92,10 @@ std::uint64_t sub_height(std::uint32_t chroma) noexcept { return chroma == 1 ? 2
 
 }  // namespace
 
+bool h264_tells_samples(std::uint32_t profile) noexcept {
+  return std::find(kHighProfiles.begin(), kHighProfiles.end(), profile) != kHighProfiles.end();
+}
+
 std::optional<H264Sps> parse_h264_sps(std::span<const std::uint8_t> rbsp) {
   H264Sps sps;
   BitReader in(rbsp);
@@ -99,7 +103,7 @@ std::optional<H264Sps> parse_h264_sps(std::span<const std::uint8_t> rbsp) {
   sps.profile = in.u(8);
   in.skip(16);
   sps.id = in.ue();
-  if (std::find(kHighProfiles.begin(), kHighProfiles.end(), sps.profile) != kHighProfiles.end()) {
+  if (h264_tells_samples(sps.profile)) {
     sps.samples.chroma = in.ue();
     if (sps.samples.chroma == 3) in.skip(1);
     sps.samples.luma_bits_minus8 = in.ue();
@@ -172,25 +176,41 @@ std::optional<HevcSps> parse_hevc_sps(std::span<const std::uint8_t> rbsp) {
   return in.ok() ? std::optional(sps) : std::nullopt;
 }
 
-void PictureSizes::learn(std::span<const std::uint8_t> nal) {
+void PictureSets::learn(std::span<const std::uint8_t> nal) {
   const int type = nal_type(codec_, nal);
   const bool h264 = codec_ == Codec::h264;
   if (type == (h264 ? kH264Sps : kHevcSps)) {
     const auto rbsp = unescape(nal);
     const auto keep = [this](const auto& sps) {
-      if (sps && sps->size.width != 0 && sps->id < 32) sizes_[sps->id] = sps->size;
+      if (!sps || sps->size.width == 0 || sps->id >= 32) return;
+      Sequence& sequence = sequences_[sps->id];
+      sequence.size = sps->size;
+      if constexpr (requires { sps->reference_frames; }) sequence.reference_frames = sps->reference_frames;
     };
     h264 ? keep(parse_h264_sps(rbsp)) : keep(parse_hevc_sps(rbsp));
   } else if (type == (h264 ? kH264Pps : kHevcPps)) {
     const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
     BitReader in(rbsp);
     in.skip(h264 ? 8 : 16);
-    const std::uint32_t id = in.ue(), set = in.ue();
-    if (in.ok() && id < 256) sets_[id] = set;
+    const std::uint32_t id = in.ue();
+    Picture picture{in.ue(), false};
+    if (!in.ok() || id >= 256) return;
+    if (h264) {
+      in.skip(2);
+      // num_slice_groups_minus1, which only Baseline streams of long ago have, and the references of list 0
+      picture.one_reference = in.ue() == 0 && in.ue() == 0 && in.ok();
+    }
+    pictures_[id] = picture;
   }
 }
 
-std::optional<Size> PictureSizes::of_slice(std::span<const std::uint8_t> nal) const {
+const PictureSets::Picture* PictureSets::picture_of(std::uint32_t id) const {
+  const auto picture = pictures_.find(id);
+  return picture != pictures_.end() && sequences_.contains(picture->second.sequence) ? &picture->second
+                                                                                     : nullptr;
+}
+
+std::optional<Size> PictureSets::of_slice(std::span<const std::uint8_t> nal) const {
   const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
   BitReader in(rbsp);
   if (codec_ == Codec::h264) {
@@ -202,10 +222,21 @@ std::optional<Size> PictureSizes::of_slice(std::span<const std::uint8_t> nal) co
     const int type = nal_type(codec_, nal);
     if (type >= kHevcFirstIrap && type <= kHevcLastIrap) in.skip(1);  // no_output_of_prior_pics_flag
   }
-  const auto set = sets_.find(in.ue());
-  if (!in.ok() || set == sets_.end()) return std::nullopt;
-  const auto size = sizes_.find(set->second);
-  return size != sizes_.end() ? std::optional(size->second) : std::nullopt;
+  const Picture* const picture = picture_of(in.ue());
+  if (!in.ok() || picture == nullptr) return std::nullopt;
+  return sequences_.at(picture->sequence).size;
+}
+
+bool PictureSets::starts_anew(std::span<const std::uint8_t> nal) const {
+  if (codec_ != Codec::h264) return false;
+  const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
+  BitReader in(rbsp);
+  in.skip(8);
+  (void)in.ue();
+  const bool intra = in.ue() % 5 == 2;
+  const Picture* const picture = picture_of(in.ue());
+  return in.ok() && intra && picture != nullptr && picture->one_reference &&
+         sequences_.at(picture->sequence).reference_frames <= 1;
 }
 
 bool h264_recovery_point(std::span<const std::uint8_t> nal) {

@@ -35,6 +35,8 @@ struct H264Sps {
   std::uint32_t reorder_frames = 0, buffered_frames = 0;
   bool intact = true;  ///< false: cut off within its VUI, as some cameras do; what comes before is right
 };
+/// Whether SPS of this profile_idc say what their samples are; all others have 4:2:0 with 8 bits.
+[[nodiscard]] bool h264_tells_samples(std::uint32_t profile) noexcept;
 /// @param rbsp  a unit of type 7, unescaped. Empty when it can't be parsed. Any bytes may come in.
 [[nodiscard]] std::optional<H264Sps> parse_h264_sps(std::span<const std::uint8_t> rbsp);
 
@@ -50,19 +52,31 @@ struct HevcSps {
 /// @param rbsp  a unit of type 33, unescaped. Empty when it can't be parsed. Any bytes may come in.
 [[nodiscard]] std::optional<HevcSps> parse_hevc_sps(std::span<const std::uint8_t> rbsp);
 
-/// The sizes that a stream's parameter sets tell. One thread at a time; any bytes may come in.
-class PictureSizes {
+/// What a stream's parameter sets say of its pictures. One thread at a time; any bytes may come in.
+class PictureSets {
  public:
-  explicit PictureSizes(Codec codec) noexcept : codec_(codec) {}
+  explicit PictureSets(Codec codec) noexcept : codec_(codec) {}
   /// An SPS or a PPS, as it stands in the stream; of other units nothing is taken.
   void learn(std::span<const std::uint8_t> nal);
   /// Of the picture that a slice belongs to; empty while its parameter sets are not known.
   [[nodiscard]] std::optional<Size> of_slice(std::span<const std::uint8_t> nal) const;
+  /// H.264: an I slice of a stream that looks back at one picture only, so that nothing behind it can ask for
+  /// what was before. Some cameras send no other keyframes (libavcodec's parser takes them for such, too).
+  [[nodiscard]] bool starts_anew(std::span<const std::uint8_t> nal) const;
 
  private:
   Codec codec_;
-  std::map<std::uint32_t, Size> sizes_;          // by SPS
-  std::map<std::uint32_t, std::uint32_t> sets_;  // the SPS of each PPS
+  struct Sequence {
+    Size size;
+    std::uint32_t reference_frames = 0;
+  };
+  struct Picture {
+    std::uint32_t sequence = 0;  // the id of its SPS
+    bool one_reference = false;
+  };
+  [[nodiscard]] const Picture* picture_of(std::uint32_t id) const;
+  std::map<std::uint32_t, Sequence> sequences_;
+  std::map<std::uint32_t, Picture> pictures_;
 };
 
 /// Whether a unit of type 6 (SEI) of H.264 says that decoders can start here (a recovery point: D.2.8).

@@ -196,11 +196,11 @@ void Camera::steer(std::int64_t now_ns) {
   std::int64_t target = 0;
   if (raw_.pairs() >= kEnoughPairs && now_ns - last_pair_ns_ < kForgotten) {
     const auto suggestion = raw_.suggestion();
-    if (suggestion && suggestion->delay_side == sync::Side::a)
-      target = std::min(suggestion->delay_ns, HoldPolicy::kLongest);
+    if (suggestion && suggestion->delay_side == sync::Side::a) target = suggestion->delay_ns;
     // Another program's measurement, by the ring's own writer: what it says is more, where it sees more.
     if (!tracks_[0].empty()) target = std::max(target, tracks_[0].front()->state().correction_ns);
-    target = policy_.hold_ns(target);
+    // More than history keeps would never become due.
+    target = policy_.hold_ns(std::min(target, HoldPolicy::kLongest));
   }
   hold_ns_ += std::clamp(target - hold_ns_, -kSlew, kSlew);
   hold_gauge_.set(static_cast<double>(hold_ns_) * 1e-9);

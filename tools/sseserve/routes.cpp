@@ -144,6 +144,9 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   std::string quality = wish.quality_of(channel);
   const auto reserved = reserved_.find(order.id);
   if (!order.id.empty()) {
+    // Before anything is said of the id.
+    if (auto first = gate_.admit(request, camera.name(), {}); first.refusal)
+      return reply(std::move(*first.refusal));
     if (camera.session(order.id))
       return reply(net::problem(409, "this connection_id has its stream already"));
     if (reserved == reserved_.end() || reserved->second.camera != camera.name() ||
@@ -159,11 +162,6 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   order.claims = std::move(verdict.claims);
   if (order.claims && !order.id.empty() && !Gate::same_bearer(*order.claims, *reserved->second.bearer))
     return reply(net::problem(403, "this connection_id is somebody else's"));
-  // Within the leeway for clocks that differ: the stream would end at once, and its client come back for
-  // ever.
-  if (order.claims && order.claims->expiry_ns && *order.claims->expiry_ns <= realtime_ns())
-    return reply(net::problem(401, "the token is refused: it has expired",
-                              {{"WWW-Authenticate", "Bearer realm=\"camring\", error=\"invalid_token\""}}));
 
   Track* const track = camera.find(channel, quality, order.format);
   const auto unknown = [&](Channel one) {

@@ -166,7 +166,7 @@ std::uint64_t Session::missed_before(const Unit& next) const noexcept {
                       units = newest.sequence - first.sequence;
   const double each = static_cast<double>(frames) / static_cast<double>(units);
   const auto between = std::llround(static_cast<double>(next.mark.number - last) / each) - 1;
-  return static_cast<std::uint64_t>(std::max(between, 1ll));
+  return static_cast<std::uint64_t>(std::max(between, 0ll));
 }
 
 // At the newest keyframe that is due.
@@ -178,10 +178,11 @@ bool Session::start(std::int64_t now_ns, std::int64_t hold_ns) {
   if (found == history.rend()) return false;
   next_ = (*found)->sequence;
   grace_ = history.back()->sequence;
-  // It has been away for longer than what is kept.
-  if (order_.resume_after && order_.resume_after->published_ns < history.front()->mark.published_ns) {
+  // It has been away for longer than what is kept, or had a fragment that was cut otherwise in an earlier
+  // run.
+  if (order_.resume_after && order_.resume_after->published_ns < (*found)->mark.published_ns) {
     gap_ = missed_before(**found);
-    away_ = true;
+    away_ = gap_ > 0;
   }
   return true;
 }

@@ -458,7 +458,11 @@ void Track::step(RingReader& reader) {
   FrameView view;
   // Short naps while there is nobody to wait for and nothing comes: a first viewer is noticed soon.
   const bool flows = monotonic_ns() - last_frame_ns_ < kFlowNs;
-  const ReadStatus status = reader.newest(view, demanded_ || flows ? 100ms : 20ms);
+  const auto patience = demanded_ || flows ? 100ms : 20ms;
+  // Of pictures without groups the newest alone would be taken; for who comes back all that the ring holds
+  // is.
+  const bool all = past_ && reader.attached() && reader.format().codec == Codec::mjpeg;
+  const ReadStatus status = all ? reader.next(view, patience) : reader.newest(view, patience);
   // What is there of a fragment goes out when nothing follows for as long as one lasts.
   if (status == ReadStatus::moved || (status == ReadStatus::timeout && !samples_.empty() &&
                                       monotonic_ns() - last_frame_ns_ > options_.fragment_time.count()))

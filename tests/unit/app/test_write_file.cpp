@@ -76,6 +76,13 @@ TEST_CASE("write_file: a pipe gets the bytes and stays a pipe", "[app]") {
   CHECK(got.starts_with(kText));
 }
 
+TEST_CASE("write_file: a pipe that nobody reads is no reason to wait", "[app]") {
+  const Place place;
+  REQUIRE(::mkfifo(place.of("pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_AS(write_file(place.of("pipe"), kText, "write metrics"), camring::Error);
+  CHECK(fs::is_fifo(place.of("pipe")));
+}
+
 TEST_CASE("write_file: what can't be written says so and leaves nothing", "[app]") {
   const Place place;
   CHECK_THROWS_AS(write_file(place.of("nowhere/out"), kText, "write metrics"), camring::Error);

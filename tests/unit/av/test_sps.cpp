@@ -53,7 +53,12 @@ Packets encode(const Stream& stream, int pictures) {
   for (int i = 0; i <= pictures; ++i) {
     if (i < pictures) {
       REQUIRE(av_frame_make_writable(frame.get()) == 0);
-      std::memset(frame->data[0], 16 + 8 * i, static_cast<std::size_t>(frame->linesize[0]) * stream.height);
+      const bool cut = i >= 12 && stream.options.find("scenecut") != std::string::npos;
+      const auto bytes =
+          static_cast<std::size_t>(frame->linesize[0]) * static_cast<std::size_t>(stream.height);
+      std::memset(frame->data[0], 16 + 8 * i, bytes);
+      for (std::size_t at = 0; cut && at < bytes; ++at)
+        frame->data[0][at] = static_cast<std::uint8_t>(at * at >> 3);
       frame->pts = i;
     }
     REQUIRE(avcodec_send_frame(context.get(), i < pictures ? frame.get() : nullptr) == 0);
@@ -107,6 +112,8 @@ TEST_CASE("sps: sizes and keyframes are those that FFmpeg finds") {
       {"libx264", 320, 180, AV_PIX_FMT_YUV420P,
        "keyint=4:open-gop=1:bframes=2:nal-hrd=vbr:vbv-maxrate=300:vbv-bufsize=300"},
       {"libx264", 320, 180, AV_PIX_FMT_YUV420P, "keyint=4:cqm=jvt"},
+      {"libx264", 320, 180, AV_PIX_FMT_YUV420P, "keyint=16:min-keyint=16:scenecut=100:ref=1"},
+      {"libx264", 320, 180, AV_PIX_FMT_YUV420P, "keyint=16:min-keyint=16:scenecut=100:ref=3"},
       {"libx265", 64, 64, AV_PIX_FMT_YUV420P, "keyint=4"},
       {"libx265", 854, 482, AV_PIX_FMT_YUV420P, "keyint=4"},
       {"libx265", 1920, 1080, AV_PIX_FMT_YUV420P, "keyint=4"},
