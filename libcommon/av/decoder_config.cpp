@@ -48,7 +48,8 @@ void write_avcc(DecoderConfig& config, const std::vector<Bytes>& sps, const std:
   for (const Bytes& set : pps) put_set(out, set);
   if (is_high(first[1])) {
     const auto read = parse_h264_sps(unescape(first));
-    if (!read || !h264_tells_samples(first[1]) || !read->samples.plausible()) refuse(config.codec, "its SPS can't be read");
+    if (!read || !h264_tells_samples(first[1]) || !read->samples.plausible())
+      refuse(config.codec, "its SPS can't be read");
     out.push_back(static_cast<std::uint8_t>(0xfc | read->samples.chroma));
     out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.luma_bits_minus8));
     out.push_back(static_cast<std::uint8_t>(0xf8 | read->samples.chroma_bits_minus8));

@@ -160,8 +160,10 @@ std::uint64_t Session::missed_before(const Unit& next) const noexcept {
   const auto& history = track_->history();
   const Unit &first = *history.front(), &newest = *history.back();
   const std::uint64_t last = order_.resume_after->number;
-  // Numbers that begin anew say nothing; that something is missing is known.
-  if (last >= next.mark.number || newest.mark.number <= first.mark.number) return 1;
+  // Numbers that begin anew say nothing; that something is missing is known all the same of what is not kept
+  // any more. What should be kept and is not never was.
+  if (last >= next.mark.number || newest.mark.number <= first.mark.number)
+    return order_.resume_after->published_ns < first.mark.published_ns ? 1 : 0;
   const std::uint64_t frames = newest.mark.number - first.mark.number,
                       units = newest.sequence - first.sequence;
   const double each = static_cast<double>(frames) / static_cast<double>(units);
