@@ -68,6 +68,7 @@ class Limits(SseTest):
     def test_silence_is_filled_with_comments(self):
         self.camera("cam0.high:h264,500k", fps=1)
         self.serve(*CAMERA, "--heartbeat", "200ms", "--stale-after", "5s")
+        self.ready()
         stream = self.stream("/streams/sse/cam0/raw")
         wait_for("comments", lambda: stream.comments >= 5)
 
