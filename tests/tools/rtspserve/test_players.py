@@ -60,13 +60,14 @@ class Players(PlayersTest):
                     "mjpeg": "rtpjpegdepay ! jpegdec"}
         target = lambda protocol, mount: os.path.join(self.tmp, f"{mount}.{protocol}")
         played = self.play_all({(protocol, mount): [
-            "gst-launch-1.0", "-q", "rtspsrc", f"location={self.url(mount)}", f"protocols={protocol}", "latency=300",
+            "gst-launch-1.0", "rtspsrc", f"location={self.url(mount)}", f"protocols={protocol}", "latency=300",
             "drop-on-latency=false", "!", *decoder.split(), "!", "identity", f"eos-after={SECONDS * FPS}", "!",
             "videoconvert", "!", f"video/x-raw,format=GRAY8,width={WIDTH},height={HEIGHT}", "!", "filesink",
-            f"location={target(protocol, mount)}"] for protocol in ("tcp", "udp") for mount, decoder in decoders.items()})
+            f"location={target(protocol, mount)}"] for protocol in ("tcp", "udp") for mount, decoder in decoders.items()},
+            env={"LC_ALL": "C"})
         for (protocol, mount), result in played.items():
             with self.subTest(protocol=protocol, mount=mount):
-                self.check_player(result)
+                self.check_gstreamer(result)
                 with open(target(protocol, mount), "rb") as file:
                     self.check_pictures(file.read(), mount)
 
