@@ -14,6 +14,7 @@ enum Hevc : int {
   kHevcCra = 21,
   kHevcLastVcl = 31,
   kHevcVps = 32,
+  kHevcSps = 33,
   kHevcPps = 34
 };  // table 7-1
 
@@ -27,11 +28,6 @@ std::size_t find_start_code(std::span<const std::uint8_t> bytes, std::size_t fro
     if (begin[i - 1] == 0 && begin[i - 2] == 0) return i - 2;
   }
   return bytes.size();
-}
-
-bool is_sps(Codec codec, int type) noexcept { return codec == Codec::h264 ? type == kH264Sps : type == 33; }
-bool is_pps(Codec codec, int type) noexcept {
-  return codec == Codec::h264 ? type == kH264Pps : type == kHevcPps;
 }
 
 }  // namespace
@@ -55,9 +51,17 @@ int nal_type(Codec codec, NalUnit nal) noexcept {
   return codec == Codec::h264 ? nal[0] & 0x1f : nal[0] >> 1 & 0x3f;
 }
 
+bool is_sps(Codec codec, NalUnit nal) noexcept {
+  return nal_type(codec, nal) == (codec == Codec::h264 ? +kH264Sps : +kHevcSps);
+}
+
+bool is_pps(Codec codec, NalUnit nal) noexcept {
+  return nal_type(codec, nal) == (codec == Codec::h264 ? +kH264Pps : +kHevcPps);
+}
+
 bool is_parameter_set(Codec codec, NalUnit nal) noexcept {
-  const int type = nal_type(codec, nal);
-  return codec == Codec::h264 ? type == kH264Sps || type == kH264Pps : type >= kHevcVps && type <= kHevcPps;
+  return is_sps(codec, nal) || is_pps(codec, nal) ||
+         (codec == Codec::hevc && nal_type(codec, nal) == kHevcVps);
 }
 
 bool is_slice(Codec codec, NalUnit nal) noexcept {
@@ -83,8 +87,9 @@ bool StreamInspector::collect(std::span<const std::uint8_t> bytes, AccessUnit& u
     const NalUnit nal = next_nal(bytes);
     if (is_slice(codec_, nal)) {
       unit.picture = true;
-      unit.keyframe = recovers || is_random_access(codec_, nal) || sets_.starts_anew(nal);
-      if (const auto size = sets_.of_slice(nal)) size_ = size;
+      const auto picture = sets_.picture_of(nal);
+      unit.keyframe = recovers || is_random_access(codec_, nal) || (picture && picture->starts_anew);
+      if (picture) size_ = picture->size;
       break;
     }
     // Streams without IDR pictures start at recovery points.
@@ -92,8 +97,8 @@ bool StreamInspector::collect(std::span<const std::uint8_t> bytes, AccessUnit& u
       recovers = recovers || h264_recovery_point(nal);
     if (!is_parameter_set(codec_, nal)) continue;
     sets_.learn(nal);
-    sps = sps || is_sps(codec_, nal_type(codec_, nal));
-    pps = pps || is_pps(codec_, nal_type(codec_, nal));
+    sps = sps || is_sps(codec_, nal);
+    pps = pps || is_pps(codec_, nal);
     found_.insert(found_.end(), kStartCode.begin(), kStartCode.end());
     found_.insert(found_.end(), nal.begin(), nal.end());
   }

@@ -22,6 +22,8 @@ using NalUnit = std::span<const std::uint8_t>;
 
 /// nal_unit_type: 5 bits in H.264 (7.3.1), 6 bits in HEVC (7.3.1.2). -1 for an empty unit.
 [[nodiscard]] int nal_type(Codec codec, NalUnit nal) noexcept;
+[[nodiscard]] bool is_sps(Codec codec, NalUnit nal) noexcept;
+[[nodiscard]] bool is_pps(Codec codec, NalUnit nal) noexcept;
 /// VPS, SPS or PPS.
 [[nodiscard]] bool is_parameter_set(Codec codec, NalUnit nal) noexcept;
 /// A coded slice: from here on an access unit has pictures.

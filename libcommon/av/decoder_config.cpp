@@ -141,7 +141,7 @@ bool DecoderConfig::has(NalUnit set) const noexcept {
 }
 
 DecoderConfig decoder_config(Codec codec, std::span<const std::uint8_t> parameter_sets) {
-  if (codec != Codec::h264 && codec != Codec::hevc) {
+  if (!is_video(codec)) {
     throw Error(ExitCode::internal, "describe video for MP4", std::string(to_string(codec)),
                 "only H.264 and HEVC are known");
   }

@@ -9,7 +9,6 @@
 namespace camring::av {
 namespace {
 
-constexpr int kSps = 7;
 constexpr std::uint32_t kBaseline = 66;
 
 // So many pictures without a B slice are enough: encoders that reorder begin in the first group, and none of
@@ -77,7 +76,7 @@ bool deny_reordering(std::span<const std::uint8_t> annex_b, std::vector<std::uin
   while (!rest.empty()) {
     const NalUnit nal = next_nal(rest);
     if (is_slice(Codec::h264, nal)) break;  // parameter sets stand before the picture
-    if (nal_type(Codec::h264, nal) != kSps) continue;
+    if (!is_sps(Codec::h264, nal)) continue;
     const auto repaired = h264_sps_without_reordering(nal);
     if (!repaired) continue;
     if (!changed) out.clear();
@@ -100,7 +99,7 @@ std::span<const std::uint8_t> ReorderRepair::repair(std::span<const std::uint8_t
   std::span<const std::uint8_t> rest = access_unit;
   while (!rest.empty()) {
     const NalUnit nal = next_nal(rest);
-    if (nal_type(Codec::h264, nal) == kSps) {
+    if (is_sps(Codec::h264, nal)) {
       const auto order = h264_order(nal);
       known = known || (order && order->none);
       // Who says so much of the order of pictures is believed.
@@ -125,7 +124,7 @@ std::vector<std::uint8_t> ReorderRepair::repair_extradata(std::span<const std::u
   std::span<const std::uint8_t> rest = extradata;
   while (!rest.empty()) {
     const NalUnit nal = next_nal(rest);
-    if (nal_type(Codec::h264, nal) != kSps) continue;
+    if (!is_sps(Codec::h264, nal)) continue;
     const auto order = h264_order(nal);
     if (order && !order->none && order->reorder_frames.value_or(0) > 0) return repaired;
     certain = certain || (order && order->none);

@@ -8,15 +8,16 @@
 namespace camring::av {
 namespace {
 
-constexpr int kH264Sps = 7, kH264Pps = 8, kHevcSps = 33, kHevcPps = 34, kHevcFirstIrap = 16,
-              kHevcLastIrap = 23;
+constexpr int kHevcFirstIrap = 16, kHevcLastIrap = 23;  // table 7-1
+constexpr std::uint32_t kIntra = 2;                     // slice_type modulo 5: I
 constexpr std::uint32_t kExtendedSar = 255;
 constexpr std::uint32_t kMaxSide = 65536;
 constexpr std::uint32_t kRecoveryPoint = 6;  // payloadType
 constexpr std::array<std::uint32_t, 14> kHighProfiles{100, 110, 122, 144, 244, 44,  83,
                                                       86,  118, 128, 138, 139, 134, 135};
-// Enough of a slice for the numbers it begins with, emulation prevention bytes among them.
-constexpr std::size_t kSliceHead = 24;
+constexpr std::uint32_t kMaxSps = 32, kMaxPps = 256;
+// Enough of a slice or a PPS for the numbers it begins with, emulation prevention bytes among them.
+constexpr std::size_t kHead = 24;
 
 void skip_scaling_list(BitReader& in, int size) {
   std::int32_t last = 8, next = 8;
@@ -99,7 +100,8 @@ bool h264_tells_samples(std::uint32_t profile) noexcept {
 std::optional<H264Sps> parse_h264_sps(std::span<const std::uint8_t> rbsp) {
   H264Sps sps;
   BitReader in(rbsp);
-  if ((in.u(8) & 0x1f) != kH264Sps) return std::nullopt;
+  if (!is_sps(Codec::h264, rbsp)) return std::nullopt;
+  in.skip(8);
   sps.profile = in.u(8);
   in.skip(16);
   sps.id = in.ue();
@@ -177,24 +179,24 @@ std::optional<HevcSps> parse_hevc_sps(std::span<const std::uint8_t> rbsp) {
 }
 
 void PictureSets::learn(std::span<const std::uint8_t> nal) {
-  const int type = nal_type(codec_, nal);
   const bool h264 = codec_ == Codec::h264;
-  if (type == (h264 ? kH264Sps : kHevcSps)) {
+  if (is_sps(codec_, nal)) {
     const auto rbsp = unescape(nal);
-    const auto keep = [this](const auto& sps) {
-      if (!sps || sps->size.width == 0 || sps->id >= 32) return;
-      Sequence& sequence = sequences_[sps->id];
-      sequence.size = sps->size;
-      if constexpr (requires { sps->reference_frames; }) sequence.reference_frames = sps->reference_frames;
+    const auto keep = [this](std::uint32_t id, const Size& size, std::uint32_t reference_frames) {
+      if (size.width != 0 && id < kMaxSps) sequences_[id] = {size, reference_frames};
     };
-    h264 ? keep(parse_h264_sps(rbsp)) : keep(parse_hevc_sps(rbsp));
-  } else if (type == (h264 ? kH264Pps : kHevcPps)) {
-    const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
+    if (h264) {
+      if (const auto sps = parse_h264_sps(rbsp)) keep(sps->id, sps->size, sps->reference_frames);
+    } else if (const auto sps = parse_hevc_sps(rbsp)) {
+      keep(sps->id, sps->size, 0);
+    }
+  } else if (is_pps(codec_, nal)) {
+    const auto rbsp = unescape(nal.first(std::min(nal.size(), kHead)));
     BitReader in(rbsp);
     in.skip(h264 ? 8 : 16);
     const std::uint32_t id = in.ue();
     Picture picture{in.ue(), false};
-    if (!in.ok() || id >= 256) return;
+    if (!in.ok() || id >= kMaxPps) return;
     if (h264) {
       in.skip(2);
       // num_slice_groups_minus1, which only Baseline streams of long ago have, and the references of list 0
@@ -204,39 +206,25 @@ void PictureSets::learn(std::span<const std::uint8_t> nal) {
   }
 }
 
-const PictureSets::Picture* PictureSets::picture_of(std::uint32_t id) const {
-  const auto picture = pictures_.find(id);
-  return picture != pictures_.end() && sequences_.contains(picture->second.sequence) ? &picture->second
-                                                                                     : nullptr;
-}
-
-std::optional<Size> PictureSets::of_slice(std::span<const std::uint8_t> nal) const {
-  const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
+std::optional<SlicePicture> PictureSets::picture_of(std::span<const std::uint8_t> nal) const {
+  const auto rbsp = unescape(nal.first(std::min(nal.size(), kHead)));
   BitReader in(rbsp);
+  bool intra = false;
   if (codec_ == Codec::h264) {
     in.skip(8);
     (void)in.ue();  // first_mb_in_slice
-    (void)in.ue();  // slice_type
+    intra = in.ue() % 5 == kIntra;
   } else {
     in.skip(16 + 1);  // first_slice_segment_in_pic_flag
     const int type = nal_type(codec_, nal);
     if (type >= kHevcFirstIrap && type <= kHevcLastIrap) in.skip(1);  // no_output_of_prior_pics_flag
   }
-  const Picture* const picture = picture_of(in.ue());
-  if (!in.ok() || picture == nullptr) return std::nullopt;
-  return sequences_.at(picture->sequence).size;
-}
-
-bool PictureSets::starts_anew(std::span<const std::uint8_t> nal) const {
-  if (codec_ != Codec::h264) return false;
-  const auto rbsp = unescape(nal.first(std::min(nal.size(), kSliceHead)));
-  BitReader in(rbsp);
-  in.skip(8);
-  (void)in.ue();
-  const bool intra = in.ue() % 5 == 2;
-  const Picture* const picture = picture_of(in.ue());
-  return in.ok() && intra && picture != nullptr && picture->one_reference &&
-         sequences_.at(picture->sequence).reference_frames <= 1;
+  const auto picture = pictures_.find(in.ue());
+  if (!in.ok() || picture == pictures_.end()) return std::nullopt;
+  const auto sequence = sequences_.find(picture->second.sequence);
+  if (sequence == sequences_.end()) return std::nullopt;
+  return SlicePicture{sequence->second.size,
+                      intra && picture->second.one_reference && sequence->second.reference_frames <= 1};
 }
 
 bool h264_recovery_point(std::span<const std::uint8_t> nal) {

@@ -52,20 +52,24 @@ struct HevcSps {
 /// @param rbsp  a unit of type 33, unescaped. Empty when it can't be parsed. Any bytes may come in.
 [[nodiscard]] std::optional<HevcSps> parse_hevc_sps(std::span<const std::uint8_t> rbsp);
 
-/// What a stream's parameter sets say of its pictures. One thread at a time; any bytes may come in.
+/// What the parameter sets say of the picture that a slice belongs to.
+struct SlicePicture {
+  Size size;
+  /// H.264: an I slice of a stream that looks back at one picture only, so that nothing behind it can ask for
+  /// what was before. Some cameras send no other keyframes (libavcodec's parser takes them for such, too).
+  bool starts_anew = false;
+};
+
+/// A stream's parameter sets. One thread at a time; any bytes may come in.
 class PictureSets {
  public:
   explicit PictureSets(Codec codec) noexcept : codec_(codec) {}
   /// An SPS or a PPS, as it stands in the stream; of other units nothing is taken.
   void learn(std::span<const std::uint8_t> nal);
-  /// Of the picture that a slice belongs to; empty while its parameter sets are not known.
-  [[nodiscard]] std::optional<Size> of_slice(std::span<const std::uint8_t> nal) const;
-  /// H.264: an I slice of a stream that looks back at one picture only, so that nothing behind it can ask for
-  /// what was before. Some cameras send no other keyframes (libavcodec's parser takes them for such, too).
-  [[nodiscard]] bool starts_anew(std::span<const std::uint8_t> nal) const;
+  /// @param nal  a slice. Empty while its parameter sets are not known.
+  [[nodiscard]] std::optional<SlicePicture> picture_of(std::span<const std::uint8_t> nal) const;
 
  private:
-  Codec codec_;
   struct Sequence {
     Size size;
     std::uint32_t reference_frames = 0;
@@ -74,7 +78,7 @@ class PictureSets {
     std::uint32_t sequence = 0;  // the id of its SPS
     bool one_reference = false;
   };
-  [[nodiscard]] const Picture* picture_of(std::uint32_t id) const;
+  Codec codec_;
   std::map<std::uint32_t, Sequence> sequences_;
   std::map<std::uint32_t, Picture> pictures_;
 };

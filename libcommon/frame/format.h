@@ -21,6 +21,11 @@ enum class Codec : std::uint32_t {
   hevc = 4,   ///< one access unit a frame, Annex B start codes, ITU-T H.265
 };
 
+/// H.264 and HEVC: frames build on those before them.
+[[nodiscard]] constexpr bool is_video(Codec codec) noexcept {
+  return codec == Codec::h264 || codec == Codec::hevc;
+}
+
 [[nodiscard]] constexpr std::uint32_t fourcc(char a, char b, char c, char d) noexcept {
   return static_cast<std::uint32_t>(static_cast<unsigned char>(a)) |
          static_cast<std::uint32_t>(static_cast<unsigned char>(b)) << 8 |

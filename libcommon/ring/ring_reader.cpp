@@ -22,8 +22,6 @@ constexpr std::int64_t kReportNs = 1'000'000'000;  // between reports on the con
 constexpr std::int64_t kStalledNs = 1'000'000'000;
 constexpr int kTries = 16;  // catching up with a writer that laps us meanwhile
 
-bool needs_keyframe(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
-
 void nap(std::int64_t ns) noexcept {
   const timespec time{ns / 1'000'000'000, ns % 1'000'000'000};
   ::nanosleep(&time, nullptr);
@@ -65,7 +63,7 @@ struct RingReader::State {
 void RingReader::State::start_at(ReadStart start) noexcept {
   const std::uint64_t head = view->head();
   const std::uint64_t keyframe = view->live().last_keyframe.load(std::memory_order_acquire);
-  const bool video = needs_keyframe(view->format().codec);
+  const bool video = is_video(view->format().codec);
   await_keyframe = video;
   next = head;
   // A ring that was not there when the reader was made: all its frames are later than that.
@@ -89,7 +87,7 @@ bool RingReader::State::attach() {
   const bool ended = view && word_of(*view) == layout::WriterWord::ended;  // its numbers end with it
   const std::uint64_t begins = found->first_number();
   view = std::move(found);
-  await_keyframe = needs_keyframe(view->format().codec);
+  await_keyframe = is_video(view->format().codec);
   if (first) {
     start_at(options.start);
   } else if (!ended && begins >= next && view->head() >= begins) {
@@ -102,7 +100,7 @@ bool RingReader::State::attach() {
 }
 
 RingReader::State::Took RingReader::State::take(FrameView& out, bool skip_to_newest) noexcept {
-  const bool video = needs_keyframe(view->format().codec);
+  const bool video = is_video(view->format().codec);
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const std::uint64_t head = view->head();
     if (head == next) return Took::nothing;

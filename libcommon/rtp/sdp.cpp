@@ -25,10 +25,9 @@ std::string h264_parameters(std::span<const std::uint8_t> extradata) {
   std::string sets, profile;
   while (!extradata.empty()) {
     const av::NalUnit unit = av::next_nal(extradata);
-    const int type = av::nal_type(Codec::h264, unit);
-    if (type != 7 && type != 8) continue;
+    if (!av::is_parameter_set(Codec::h264, unit)) continue;
     sets += (sets.empty() ? "" : ",") + base64(unit);
-    if (type == 7 && unit.size() >= 4 && profile.empty()) {
+    if (av::is_sps(Codec::h264, unit) && unit.size() >= 4 && profile.empty()) {
       std::array<char, 8> text{};
       std::snprintf(text.data(), text.size(), "%02X%02X%02X", unit[1], unit[2], unit[3]);
       profile = text.data();

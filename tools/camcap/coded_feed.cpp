@@ -7,7 +7,7 @@ namespace camring::camcap {
 CodedFeed::CodedFeed(Output& output, Codec codec, Size size, Rate rate,
                      std::span<const std::uint8_t> extradata)
     : output_(output), codec_(codec), size_(size), rate_(rate) {
-  if (codec == Codec::h264 || codec == Codec::hevc) inspector_.emplace(codec, extradata);
+  if (is_video(codec)) inspector_.emplace(codec, extradata);
 }
 
 void CodedFeed::put(std::span<const std::uint8_t> bytes, const FrameTiming& timing) {

@@ -18,7 +18,7 @@ void refuse_unfit_ring(const std::string& name) {
   const RingReader reader(name);
   if (!reader.attached()) return;
   const Codec codec = reader.format().codec;
-  if (codec == Codec::h264 || codec == Codec::hevc || codec == Codec::mjpeg) return;
+  if (is_video(codec) || codec == Codec::mjpeg) return;
   throw Error(ExitCode::data, "serve ring", name,
               "it holds " + describe(reader.format()) + ", not video that RTP carries",
               "make one that can be served: shmpub " + name + " --out " + name +

@@ -23,8 +23,6 @@ Rate lower_rate(const std::optional<Rate>& ordered, Rate source) {
   return source.num != 0 && source.fps() < ordered->fps() ? source : *ordered;
 }
 
-bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
-
 // The meaning of a raw output's numbers: the source's own, told explicitly, as far as the pixel format can
 // have it.
 Colour raw_colour(PixelFormat pixels, const FrameFormat& source) {

@@ -79,9 +79,7 @@ class Output {
   [[nodiscard]] int max_level() const noexcept;
   [[nodiscard]] const char* level_text() const noexcept;  ///< what the level means, for people
   /// Frames depend on the ones before.
-  [[nodiscard]] bool video() const noexcept {
-    return spec_.codec == Codec::h264 || spec_.codec == Codec::hevc;
-  }
+  [[nodiscard]] bool video() const noexcept { return is_video(spec_.codec); }
   [[nodiscard]] bool raw() const noexcept { return spec_.codec == Codec::raw; }
   /// Seconds spent on encoding, and the totals that consumers reported. Any thread.
   [[nodiscard]] double busy_seconds() const noexcept { return static_cast<double>(busy_ns_.load()) * 1e-9; }

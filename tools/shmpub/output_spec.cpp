@@ -68,7 +68,7 @@ void parse_item(OutputSpec& spec, std::string_view item, bool first) {
 
 // What each codec can be told.
 void check_parts(const OutputSpec& spec) {
-  const bool video = spec.codec == Codec::h264 || spec.codec == Codec::hevc;
+  const bool video = is_video(spec.codec);
   const std::string codec(to_string(spec.codec));
   if (spec.quality && spec.codec != Codec::mjpeg) {
     refuse(spec.text, codec + " has no quality", video ? "give it a bit rate, e.g. 4M" : "leave the q out");

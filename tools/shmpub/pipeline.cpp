@@ -17,8 +17,6 @@ std::size_t helpers() {
   return std::min(cores, kMaxThreads) - 1;
 }
 
-bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
-
 }  // namespace
 
 const char* to_string(SourceDrop drop) noexcept {

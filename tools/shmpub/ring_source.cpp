@@ -15,9 +15,7 @@ constexpr std::chrono::nanoseconds kStartTime = std::chrono::seconds(5);
 RingSource::RingSource(const std::string& name)
     : reader_(name, {.start = ReadStart::newest, .connect = false, .label = "shmpub"}) {}
 
-bool RingSource::video() const noexcept {
-  return format().codec == Codec::h264 || format().codec == Codec::hevc;
-}
+bool RingSource::video() const noexcept { return is_video(format().codec); }
 
 // Video is read in order, and a ring holds seconds of it: who can't keep up would stay as far behind. Nothing
 // is taken until a keyframe that is fresh.

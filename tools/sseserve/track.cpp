@@ -33,8 +33,6 @@ constexpr std::uint64_t kTimeBack =
     10ull * av::kVideoTimescale;  // so much is no jitter: the source's clock was set
 constexpr std::size_t kMaxDetections = 64 * 1024;
 
-bool is_video(Codec codec) noexcept { return codec == Codec::h264 || codec == Codec::hevc; }
-
 // Capture times on the media time line of both channels: the monotonic clock in units of 90 kHz.
 std::uint64_t media_time(std::int64_t ns) noexcept {
   return static_cast<std::uint64_t>(static_cast<__int128>(std::max<std::int64_t>(ns, 0)) * 9 / 100'000);
