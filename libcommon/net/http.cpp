@@ -119,6 +119,13 @@ Response json_response(std::string json) {
   return response;
 }
 
+Response metrics_response(std::string text) {
+  Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
 std::optional<std::pair<std::string, std::string>> parse_basic(std::string_view header) {
   static constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

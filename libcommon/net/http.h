@@ -48,6 +48,8 @@ struct Response {
 /// RFC 9457 problem details: {"type": "about:blank", "title": …, "status": …, "detail": …}.
 [[nodiscard]] Response problem(int status, const std::string& detail, std::vector<Header> headers = {});
 [[nodiscard]] Response json_response(std::string json);
+/// @param text  in Prometheus' text format
+[[nodiscard]] Response metrics_response(std::string text);
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;
 
 /// A name and a password out of an Authorization header (RFC 7617). Empty when it is not Basic or not base64.

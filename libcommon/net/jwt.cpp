@@ -141,8 +141,10 @@ std::optional<Payload> read_claims(const json& json_claims) {
 JwtFault judge(const Payload& payload, std::int64_t now_ns, const JwtExpectations& expectations) {
   const double now = static_cast<double>(now_ns) * 1e-9;
   const double leeway = std::chrono::duration<double>(expectations.leeway).count();
+  const double expiry_leeway =
+      std::chrono::duration<double>(expectations.expiry_leeway.value_or(expectations.leeway)).count();
   if (!payload.expiry && expectations.needs_expiry) return JwtFault::no_expiry;
-  if (payload.expiry && now >= *payload.expiry + leeway) return JwtFault::expired;
+  if (payload.expiry && now >= *payload.expiry + expiry_leeway) return JwtFault::expired;
   if (payload.not_before && now < *payload.not_before - leeway) return JwtFault::not_yet_valid;
   if (payload.issued && now < *payload.issued - leeway) return JwtFault::not_yet_valid;
   if (!expectations.issuer.empty() && payload.claims.issuer != expectations.issuer) {

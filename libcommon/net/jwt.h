@@ -67,6 +67,7 @@ struct JwtExpectations {
   /// itself in "aud" must refuse).
   std::string audience;
   std::chrono::nanoseconds leeway{std::chrono::seconds(60)};  ///< by which clocks may differ
+  std::optional<std::chrono::nanoseconds> expiry_leeway;      ///< instead of it for "exp"
   bool needs_expiry = true;  ///< a token without "exp" could not be taken back
 };
 

@@ -178,10 +178,7 @@ net::Response Routes::metrics() const {
   connections_.set(static_cast<double>(server_.clients()));
   refused_.add(server_.refused() - refused_.value());
   kicked_.add(server_.kicked() - kicked_.value());
-  net::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = metrics_.render();
-  return response;
+  return net::metrics_response(metrics_.render());
 }
 
 }  // namespace camring::mjpegserve

@@ -117,7 +117,7 @@ void Feed::follow_format(const FrameFormat& format) {
       const std::lock_guard lock(mutex_);
       state_.format = {};
     }
-    if (!is_video(format.codec) && format.codec != Codec::mjpeg) {
+    if (!format.compressed()) {
       format_ = {};
       throw Error(ExitCode::data, "serve ring", ring_,
                   "it holds " + describe(format) + ", not video that RTP carries",

@@ -16,9 +16,7 @@ namespace {
 // A ring that is there and can't be served is said at once; one that is not there yet is waited for.
 void refuse_unfit_ring(const std::string& name) {
   const RingReader reader(name);
-  if (!reader.attached()) return;
-  const Codec codec = reader.format().codec;
-  if (is_video(codec) || codec == Codec::mjpeg) return;
+  if (!reader.attached() || reader.format().compressed()) return;
   throw Error(ExitCode::data, "serve ring", name,
               "it holds " + describe(reader.format()) + ", not video that RTP carries",
               "make one that can be served: shmpub " + name + " --out " + name +

@@ -36,12 +36,7 @@ void StatusServer::serve(const net::Request& request, const net::Reply& reply) {
   const std::string& path = request.target.path;
   if (path == "/healthz")
     return reply(net::Response{200, "text/plain; charset=utf-8", {}, "alive\n", nullptr});
-  if (path == "/metrics") {
-    net::Response response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = metrics_.render();
-    return reply(std::move(response));
-  }
+  if (path == "/metrics") return reply(net::metrics_response(metrics_.render()));
   if (path != "/state" && path != "/readyz" && path != "/") return reply(net::problem(404, "no such page"));
   rtsp_.post([this, path, reply] {
     net::Response response;

@@ -1,9 +1,8 @@
 #include "camera.h"
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "answers.h"
 #include "base/clock.h"
 #include "base/units.h"
 
@@ -17,8 +16,6 @@ constexpr std::int64_t kTellEvery = 1'000'000'000;
 constexpr std::int64_t kTokenNotice = 30'000'000'000;
 constexpr std::int64_t kLeadNs = 1'000'000'000;  // without a unit of the one that is measured, another is
 constexpr std::size_t kEnoughPairs = 5;
-
-double ms(std::int64_t ns) noexcept { return std::round(static_cast<double>(ns) * 1e-4) * 1e-2; }
 
 sync::OffsetRules rules(const Options& options) {
   sync::OffsetRules all;
@@ -79,8 +76,7 @@ bool Camera::alive() const noexcept {
 
 Track* Camera::find(Channel channel, std::string_view quality, std::string_view format) const noexcept {
   for (const auto& track : tracks(channel)) {
-    const TrackState state = track->state();
-    const bool jpeg = state.format.codec == Codec::mjpeg;
+    const bool jpeg = track->codec() == Codec::mjpeg;
     if (!quality.empty() ? track->quality() == quality : jpeg == (format == "jpeg")) return track.get();
   }
   return quality.empty() && !tracks(channel).empty() ? tracks(channel).front().get() : nullptr;
@@ -95,8 +91,7 @@ std::shared_ptr<Session> Camera::open(SessionOrder order, Track& track) {
   if (session->order().dual && !tracks(other).empty()) {
     const SessionOrder& all = session->order();
     if (Track* const there = find(other, all.qualities[static_cast<std::size_t>(other)], all.format)) {
-      session->keeps_awake = there;
-      there->add(session.get());
+      session->keep_awake(*there);
     }
   }
   std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
@@ -117,6 +112,13 @@ std::vector<std::shared_ptr<Session>> Camera::sessions() const {
     if (auto session = one.lock(); session && !session->gone()) all.push_back(std::move(session));
   }
   return all;
+}
+
+std::size_t Camera::viewers() const noexcept {
+  return static_cast<std::size_t>(std::count_if(sessions_.begin(), sessions_.end(), [](const auto& one) {
+    const auto session = one.lock();
+    return session && !session->gone();
+  }));
 }
 
 std::int64_t Camera::hold_of(Channel channel) const noexcept {
@@ -220,17 +222,17 @@ void Camera::mind(Session& session, std::int64_t now_ns) {
     const std::int64_t left = *session.order().claims->expiry_ns - realtime_ns();
     if (left <= 0) return session.end("token expired");
     if (left < kTokenNotice && !std::exchange(session.expiry_told, true)) {
-      session.tell("token", nlohmann::json{{"expires_in_ms", ms(left)}}.dump());
+      session.tell("token", {{"expires_in_ms", ms(left)}});
       session.look();
     }
   }
   if (now_ns - session.last_sent_ns() > options_.heartbeat.count()) session.comment();
-  if (!session.order().dual || !session.keeps_awake) return;
+  if (!session.order().dual || session.keeps_awake() == nullptr) return;
   Track& here = session.track();
-  Track& there = **session.keeps_awake;
+  Track& there = *session.keeps_awake();
   const auto& claims = session.order().claims;
   if (claims && !net::allows(*claims, name_, to_string(there.channel()))) return;
-  if (unfit(there.state().format.codec, session.order())) return;
+  if (unfit(there.codec(), session.order())) return;
   if (here.channel() == Channel::annotated && stale(here, now_ns, session.since_ns()) &&
       !stale(there, now_ns) && !there.history().empty()) {
     const std::string reason = here.state().reason;
@@ -255,19 +257,24 @@ void Camera::tick(std::int64_t now_ns) {
   steer(now_ns);
   const bool tell = now_ns - told_ns_ >= kTellEvery;
   if (tell) told_ns_ = now_ns;
-  const SyncState state = tell ? sync(false) : SyncState{};
+  const net::ChunkPtr state = tell ? sync_event() : nullptr;
   for (const auto& session : sessions()) {
     mind(*session, now_ns);
-    if (!tell || !session->order().dual || session->order().plain) continue;
-    session->tell("sync", nlohmann::ordered_json{{"offset_ms", ms(state.offset_ns)},
-                                                 {"hold_ms", ms(state.hold_ns)},
-                                                 {"within", state.within},
-                                                 {"violations", state.violations},
-                                                 {"mode", to_string(state.mode)},
-                                                 {"degraded", state.degraded}}
-                              .dump());
+    if (!state || !session->order().dual) continue;
+    session->tell_all("sync", state);
     session->look();
   }
+}
+
+// The same for all who watch.
+net::ChunkPtr Camera::sync_event() const {
+  const SyncState state = sync(false);
+  return event_of("sync", {{"offset_ms", ms(state.offset_ns)},
+                           {"hold_ms", ms(state.hold_ns)},
+                           {"within", state.within},
+                           {"violations", state.violations},
+                           {"mode", to_string(state.mode)},
+                           {"degraded", state.degraded}});
 }
 
 void Camera::end_all(std::string_view reason) {

@@ -44,6 +44,7 @@ class Camera {
   [[nodiscard]] std::shared_ptr<Session> open(SessionOrder order, Track& track);
   [[nodiscard]] std::shared_ptr<Session> session(std::string_view id) const;
   [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions() const;
+  [[nodiscard]] std::size_t viewers() const noexcept;  ///< how many sessions() has
   /// @param with_drift  it costs more than all else; only statistics tell it
   [[nodiscard]] SyncState sync(bool with_drift = true) const;
   /// The channels can't be matched: raw is not held back though that was ordered.
@@ -61,6 +62,7 @@ class Camera {
   [[nodiscard]] std::int64_t hold_of(Channel channel) const noexcept;
   void steer(std::int64_t now_ns);
   void mind(Session& session, std::int64_t now_ns);
+  [[nodiscard]] net::ChunkPtr sync_event() const;
   [[nodiscard]] bool stale(const Track& track, std::int64_t now_ns, std::int64_t since_ns = 0) const;
 
   std::string name_;

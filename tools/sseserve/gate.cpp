@@ -34,11 +34,9 @@ Gate::Verdict Gate::admit(const net::Request& request, const std::string& camera
   net::JwtExpectations expectations;
   expectations.issuer = options_.jwt_issuer;
   expectations.audience = options_.jwt_audience;
-  const std::int64_t now = realtime_ns();
-  net::JwtVerdict verdict = net::verify(*keys_, token, now, expectations);
   // A stream ends when its token does: one that is let in a little later would end at once, and come again.
-  if (verdict && verdict.claims.expiry_ns && *verdict.claims.expiry_ns <= now)
-    verdict.fault = net::JwtFault::expired;
+  expectations.expiry_leeway = std::chrono::nanoseconds(0);
+  net::JwtVerdict verdict = net::verify(*keys_, token, realtime_ns(), expectations);
   if (!verdict)
     return {std::nullopt,
             unauthorized("the token is refused: " + std::string(to_string(verdict.fault)), "invalid_token")};

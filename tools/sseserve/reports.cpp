@@ -137,14 +137,12 @@ net::Response Routes::stats(const Bearer& bearer) const {
                   session->order().format + '"' + numbers.data();
     }
   }
-  std::string text = ordered_json{
-      {"streams", streams()},
-      {"max_streams", options_.max_connections},
-      {"refused", refused_.value() + server_.refused()},
-      {"kicked",
-       server_.kicked()}}.dump();
-  text.pop_back();  // its closing brace
-  return net::json_response(text + ",\"sessions\":[" + sessions + "]}\n");
+  std::string numbers = text({{"streams", streams()},
+                              {"max_streams", options_.max_connections},
+                              {"refused", refused_.value() + server_.refused()},
+                              {"kicked", server_.kicked()}});
+  numbers.pop_back();  // the closing brace
+  return net::json_response(numbers + ",\"sessions\":[" + sessions + "]}\n");
 }
 
 net::Response Routes::health() const {
@@ -184,10 +182,7 @@ net::Response Routes::ready() const {
 net::Response Routes::metrics() const {
   connections_.set(static_cast<double>(server_.clients()));
   kicked_.add(server_.kicked() - kicked_.value());
-  net::Response response;
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = metrics_.render();
-  return response;
+  return net::metrics_response(metrics_.render());
 }
 
 }  // namespace camring::sseserve

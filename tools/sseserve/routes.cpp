@@ -70,7 +70,7 @@ Camera* Routes::find(const std::string& name) const {
 
 std::size_t Routes::streams() const {
   std::size_t sum = 0;
-  for (const auto& camera : cameras_) sum += camera->sessions().size();
+  for (const auto& camera : cameras_) sum += camera->viewers();
   return sum;
 }
 
@@ -210,7 +210,7 @@ void Routes::open_stream(Camera& camera, const Place& place, const net::Request&
   reply(std::move(stream));
 }
 
-std::string Routes::hello(const Camera& camera, const Session& session) const {
+nlohmann::ordered_json Routes::hello(const Camera& camera, const Session& session) const {
   ordered_json channels = ordered_json::object();
   const auto& claims = session.order().claims;
   for (const Channel channel : {Channel::raw, Channel::annotated}) {
@@ -220,19 +220,19 @@ std::string Routes::hello(const Camera& camera, const Session& session) const {
     if (!names.empty()) channels[to_string(channel)] = std::move(names);
   }
   const std::int64_t wall = realtime_ns();
-  ordered_json text{{"connection_id", session.order().id},
-                    {"camera", camera.name()},
-                    {"channels", std::move(channels)},
-                    {"channel", to_string(session.track().channel())},
-                    {"quality", session.track().quality()},
-                    {"format", session.order().format},
-                    {"resumed", session.resumes()},
-                    {"now", ms(wall)},
-                    {"heartbeat_ms", ms(options_.heartbeat.count())},
-                    {"token_expires_ms", nullptr}};
+  ordered_json all{{"connection_id", session.order().id},
+                   {"camera", camera.name()},
+                   {"channels", std::move(channels)},
+                   {"channel", to_string(session.track().channel())},
+                   {"quality", session.track().quality()},
+                   {"format", session.order().format},
+                   {"resumed", session.resumes()},
+                   {"now", ms(wall)},
+                   {"heartbeat_ms", ms(options_.heartbeat.count())},
+                   {"token_expires_ms", nullptr}};
   if (session.order().claims && session.order().claims->expiry_ns)
-    text["token_expires_ms"] = ms(*session.order().claims->expiry_ns - wall);
-  return text.dump();
+    all["token_expires_ms"] = ms(*session.order().claims->expiry_ns - wall);
+  return all;
 }
 
 net::Response Routes::post(const net::Request& request) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ class Routes {
   [[nodiscard]] net::Response metrics() const;
   [[nodiscard]] std::size_t streams() const;
   [[nodiscard]] std::size_t streams_of(const net::Claims& bearer) const;
-  [[nodiscard]] std::string hello(const Camera& camera, const Session& session) const;
+  [[nodiscard]] nlohmann::ordered_json hello(const Camera& camera, const Session& session) const;
 
   const std::vector<std::unique_ptr<Camera>>& cameras_;
   const Options& options_;

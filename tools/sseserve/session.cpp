@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "answers.h"
 #include "base/clock.h"
 #include "gate.h"
 #include "net/sse.h"
@@ -25,6 +25,15 @@ net::ChunkPtr text_chunk(const net::SseEvent& event) {
 }
 
 }  // namespace
+
+net::ChunkPtr event_of(std::string_view name, const nlohmann::ordered_json& data) {
+  const std::string json = text(data);
+  net::SseEvent event;
+  event.name = name;
+  event.data = json;
+  if (name == "hello") event.retry = kRetry;
+  return text_chunk(event);
+}
 
 std::optional<std::string> unfit(Codec codec, const SessionOrder& order) {
   const bool jpeg = codec == Codec::mjpeg;
@@ -53,21 +62,25 @@ void Session::detach() noexcept {
   if (gone_) return;
   gone_ = true;
   track_->remove(this);
-  if (keeps_awake) (*keeps_awake)->remove(this);
+  if (kept_awake_ != nullptr) kept_awake_->remove(this);
+}
+
+void Session::keep_awake(Track& other) {
+  if (kept_awake_ != nullptr) kept_awake_->remove(this);
+  kept_awake_ = &other;
+  other.add(this);
 }
 
 void Session::look() {
   if (subscriber_ != nullptr) subscriber_->wake();
 }
 
-void Session::tell(std::string_view event, const std::string& json) {
-  if (order_.plain || over_) return;
-  net::SseEvent all;
-  all.name = event;
-  all.data = json;
-  if (event == "hello") all.retry = kRetry;
-  auto chunk = text_chunk(all);
-  if (!chunk) return;
+void Session::tell(std::string_view event, const nlohmann::ordered_json& data) {
+  if (!order_.plain && !over_) tell_all(event, event_of(event, data));
+}
+
+void Session::tell_all(std::string_view event, net::ChunkPtr chunk) {
+  if (order_.plain || over_ || !chunk) return;
   std::erase_if(outbox_, [&](const auto& one) { return one.first == event; });
   outbox_.emplace_back(event, std::move(chunk));
 }
@@ -82,7 +95,7 @@ void Session::comment() {
 
 void Session::end(std::string_view reason) {
   if (over_) return;
-  tell("bye", nlohmann::json{{"reason", reason}}.dump());
+  tell("bye", {{"reason", reason}});
   over_ = true;
   look();
 }
@@ -100,11 +113,7 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   if (&track != before) {
     track_->remove(this);
     // The channel that it leaves stays awake for the way back; the other one does if it leaves none.
-    if (before->channel() != track.channel()) {
-      if (keeps_awake) (*keeps_awake)->remove(this);
-      keeps_awake = before;
-      before->add(this);
-    }
+    if (before->channel() != track.channel()) keep_awake(*before);
     track_ = &track;
     since_ns_ = monotonic_ns();
     order_.qualities[static_cast<std::size_t>(track.channel())] = track.quality();
@@ -117,11 +126,10 @@ void Session::move_to(Track& track, std::string_view reason, const std::string& 
   away_ = false;
   init_.reset();
   order_.resume_after.reset();
-  tell("switch", nlohmann::ordered_json{{"channel", to_string(track.channel())},
-                                        {"quality", track.quality()},
-                                        {"reason", reason},
-                                        {"detail", detail}}
-                     .dump());
+  tell("switch", {{"channel", to_string(track.channel())},
+                  {"quality", track.quality()},
+                  {"reason", reason},
+                  {"detail", detail}});
   look();
 }
 
@@ -218,10 +226,9 @@ net::ChunkPtr Session::unit_chunk(const Unit& unit) {
     if (const auto& chunk = order_.plain ? init_->bytes : init_->event) return chunk;
   }
   if (gap_ > 0 && !order_.plain) {
-    const nlohmann::ordered_json json{{"channel", to_string(track_->channel())},
-                                      {"skipped", std::exchange(gap_, 0)},
-                                      {"reason", std::exchange(away_, false) ? "away" : "slow"}};
-    tell("gap", json.dump());
+    tell("gap", {{"channel", to_string(track_->channel())},
+                 {"skipped", std::exchange(gap_, 0)},
+                 {"reason", std::exchange(away_, false) ? "away" : "slow"}});
     auto chunk = std::move(outbox_.front().second);
     outbox_.pop_front();
     return chunk;
@@ -252,7 +259,7 @@ net::ChunkPtr Session::next(std::int64_t now_ns) {
   if (unit.available_ns + hold_ns > now_ns) return nullptr;
   if (unit.init && unit.init != init_ && unfit(unit.init->codec, order_)) {
     // The ring's writer came back with another format.
-    tell("bye", nlohmann::json{{"reason", "format changed"}}.dump());
+    tell("bye", {{"reason", "format changed"}});
     over_ = true;
     return next(now_ns);
   }

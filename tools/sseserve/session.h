@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,9 @@ struct SessionOrder {
 /// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
 [[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
 
+/// An event of text alone, which any number of sessions can be told.
+[[nodiscard]] net::ChunkPtr event_of(std::string_view name, const nlohmann::ordered_json& data);
+
 /// Lives in the event loop; owned by its connection.
 class Session final : public net::ChunkSource, public Viewer, public std::enable_shared_from_this<Session> {
  public:
@@ -49,9 +53,13 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   void look() override;
 
   /// An event of its own, ahead of the next fragment, in place of one of this name that has not gone out yet:
-  /// nothing piles up for who reads slowly. Text of one line.
-  void tell(std::string_view event, const std::string& json);
+  /// nothing piles up for who reads slowly.
+  void tell(std::string_view event, const nlohmann::ordered_json& data);
+  void tell_all(std::string_view event, net::ChunkPtr chunk);  ///< what others are told, too
   void comment();  ///< a heartbeat when nothing went out for `silence`
+  /// The other channel, so that a switch finds it running, instead of the one before; null: none.
+  void keep_awake(Track& other);
+  [[nodiscard]] Track* keeps_awake() const noexcept { return kept_awake_; }
   /// Goes on with another track: its init and its group at hand at once.
   void move_to(Track& track, std::string_view reason, const std::string& detail);
   void end(std::string_view reason);
@@ -71,7 +79,6 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
   [[nodiscard]] std::int64_t began_ns() const noexcept { return began_ns_; }
   [[nodiscard]] std::int64_t since_ns() const noexcept { return since_ns_; }  ///< on this track
   [[nodiscard]] std::int64_t last_sent_ns() const noexcept { return last_sent_ns_; }
-  std::optional<Track*> keeps_awake;  ///< the other channel, so that a switch finds it running
   bool expiry_told = false;
   bool moved_for_staleness = false;
   std::int64_t fresh_since_ns = 0;  ///< of the channel that went stale
@@ -90,6 +97,7 @@ class Session final : public net::ChunkSource, public Viewer, public std::enable
 
   SessionOrder order_;
   Track* track_;
+  Track* kept_awake_ = nullptr;
   std::function<std::int64_t(Channel)> hold_ns_;
   net::Subscriber* subscriber_ = nullptr;
   std::deque<std::pair<std::string, net::ChunkPtr>> outbox_;  // by the event's name

@@ -1,5 +1,5 @@
-// One ring's way to its viewers: a thread that reads the ring, wraps each access unit once as MP4 and as
-// server-sent event, and hands it to the event loop, where the last groups of pictures are kept.
+// One ring's way to its viewers: a thread that reads the ring, has a Fragmenter make units of its frames, and
+// hands them to the event loop, where the last groups of pictures are kept.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,7 @@
 
 #include "app/log.h"
 #include "app/metrics.h"
-#include "av/bitstream.h"
-#include "av/fmp4.h"
+#include "fragmenter.h"
 #include "history.h"
 #include "net/server.h"
 #include "options.h"
@@ -65,6 +64,7 @@ class Track {
   [[nodiscard]] TrackState state() const;
   [[nodiscard]] bool alive() const noexcept;
   [[nodiscard]] bool coming() const;  ///< TrackState::coming
+  [[nodiscard]] Codec codec() const;  ///< none: not known yet
 
   /// The newest units, the oldest first: the group of pictures at hand where it fits (History). Sequences
   /// without gaps.
@@ -80,30 +80,16 @@ class Track {
   std::function<void(const Unit&)> on_unit;  ///< after each one, in the event loop
 
  private:
-  struct Span {
-    std::uint64_t decode_time;  // on the media time line
-    double duration_ms;
-  };
-  struct Sample {
-    std::vector<std::uint8_t> bytes;
-    std::uint64_t decode_time;
-    std::uint32_t duration;
-    bool key;
-  };
   void run_thread();
   void step(RingReader& reader);
   void take_frame(RingReader& reader, const FrameView& view);
-  void take_video(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
-  void take_jpeg(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
-  [[nodiscard]] bool renew_writer(std::span<const std::uint8_t> extradata, Size size);
-  void flush(std::int64_t wall_offset_ns);
-  void note_detections(const FrameInfo& info, std::int64_t wall_offset_ns, const std::string& metadata);
-  void hand_over(std::string_view event, const FrameInfo& info, std::int64_t wall_offset_ns, bool key,
-                 const Span& span, std::vector<std::uint8_t> bytes);
+  void hand_over(UnitPtr unit);
+  [[nodiscard]] bool queue_is_full();
   void take_in();
   void arrived(UnitPtr unit);
   void look(RingReader& reader);
   void track_demand(RingReader& reader);
+  void note_stream();
   void set_reason(const std::string& reason, WriterState writer, bool coming);
   [[nodiscard]] std::string trouble(const RingReader& reader, WriterState writer, std::int64_t now) const;
 
@@ -112,37 +98,26 @@ class Track {
   QualitySpec spec_;
   TrackOptions options_;
   net::Server& server_;
-  std::string id_begin_;  // of event ids
+  const std::string id_begin_;  // of event ids
   app::Counter &units_total_, &overwritten_total_, &missed_total_, &unfit_total_, &late_total_;
   app::Gauge &viewers_gauge_, &source_up_;
   app::RepeatingFault fault_;
 
   std::atomic<bool> quit_{false};
   std::atomic<int> watched_{0};
-  std::atomic<int> under_way_{0};  // units on their way to the event loop
   std::atomic<bool> ask_key_{false};
   std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
   mutable std::mutex mutex_;  // guards state_
   TrackState state_;
-  std::mutex inbox_mutex_;  // guards what follows
-  std::vector<UnitPtr> inbox_;
-  bool told_ = false;  // the event loop is to take them in
+  std::mutex inbox_mutex_;      // guards what follows
+  std::vector<UnitPtr> inbox_;  // of the event loop
+  bool told_ = false;           // it is to take them in
 
   // The thread's own.
-  FrameFormat format_;  // of the units that are being made
-  std::optional<av::StreamInspector> inspector_;
-  std::optional<av::Fmp4Writer> writer_;
-  std::shared_ptr<const Init> init_;
-  std::vector<std::uint8_t> frame_;
-  std::vector<Sample> samples_;       // of the fragment at hand
-  FrameInfo first_info_;              // of its first sample
+  Fragmenter fragmenter_;
+  bool past_ = true;                  // what comes lay in the ring before this thread was there
   std::int64_t last_publish_ns_ = 0;  // of the last frame taken
-  bool past_ = true;                  // it lay in the ring before this thread was there
-  std::string detections_;            // events that go out with it
-  std::uint32_t fragment_ = 0;
-  std::uint64_t sequence_ = 0, last_decode_time_ = 0;
-  std::int64_t last_time_ns_ = 0, period_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0, asked_ns_ = 0;
-  bool await_key_ = false;
+  std::int64_t last_frame_ns_ = 0, looked_ns_ = 0, asked_ns_ = 0;
   bool demanded_ = false;
   std::int64_t demanded_since_ns_ = 0;
 
