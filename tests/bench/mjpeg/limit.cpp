@@ -9,13 +9,18 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 
 #include "base/clock.h"
+#include "support/pace.h"
 
 namespace bench {
+namespace {
 
-void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, int port_fd) {
+constexpr std::int64_t kFrameNs = 1'000'000'000 / 30;
+
+}  // namespace
+
+void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, int url_fd) {
   std::signal(SIGPIPE, SIG_IGN);
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -25,8 +30,7 @@ void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, i
   if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 512) != 0)
     ::_exit(1);
   ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  const int port = ntohs(address.sin_port);
-  if (::write(port_fd, &port, sizeof port) != sizeof port) ::_exit(1);
+  ::dprintf(url_fd, "http://127.0.0.1:%d/\n", ntohs(address.sin_port));
   std::vector<int> sockets;
   std::array<char, 1024> request;
   while (static_cast<int>(sockets.size()) < clients) {
@@ -36,15 +40,8 @@ void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, i
     if (::read(fd, request.data(), request.size()) <= 0) ::_exit(1);
     sockets.push_back(fd);
   }
-  timespec due{};
-  ::clock_gettime(CLOCK_MONOTONIC, &due);
-  for (;;) {
-    due.tv_nsec += 33'333'333;
-    if (due.tv_nsec >= 1'000'000'000) {
-      due.tv_nsec -= 1'000'000'000;
-      ++due.tv_sec;
-    }
-    ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
+  for (std::int64_t due = camring::monotonic_ns();;) {
+    sleep_until(due += kFrameNs);
     std::array<char, 256> head;
     const std::int64_t now = camring::realtime_ns();
     const int head_bytes = std::snprintf(

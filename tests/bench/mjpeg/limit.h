@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// Listens on a free port of 127.0.0.1, writes the port to `port_fd`, takes `clients` connections, then sends
+/// Listens on a free port of 127.0.0.1, writes its URL to `url_fd`, takes `clients` connections, then sends
 /// head and payload to each of them 30 times a second, until killed.
-[[noreturn]] void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, int port_fd);
+[[noreturn]] void serve_at_the_limit(const std::vector<std::uint8_t>& payload, int clients, int url_fd);
 
 }  // namespace bench

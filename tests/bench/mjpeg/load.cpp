@@ -76,8 +76,7 @@ void Load::read(Client& client, LoadResult& result) {
       result.bytes += static_cast<std::uint64_t>(got);
       if (client.body_left > 0) return;
       ++result.frames;
-      result.ages_ms.push_back(
-          static_cast<float>((static_cast<double>(camring::realtime_ns()) * 1e-9 - client.stamp) * 1e3));
+      result.ages.add(camring::realtime_ns() - static_cast<std::int64_t>(client.stamp * 1e9));
       client.head.clear();
       continue;
     }

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "support/histogram.h"
+
 namespace bench {
 
 struct LoadResult {
   std::uint64_t frames = 0, bytes = 0;
-  std::vector<float> ages_ms;  ///< of frames at their last byte: now minus X-Timestamp
+  Histogram ages;  ///< of frames at their last byte: now minus X-Timestamp
 };
 
 /// `clients` streams of 127.0.0.1:port, and `stalled` further ones that connect and never read.

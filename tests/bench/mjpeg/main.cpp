@@ -2,36 +2,42 @@
 //   bench_mjpeg MJPEGSERVE [--seconds S] [--repeats N] [--clients LIST]
 // Both sides take turns; figures are medians. CPU is the server process's own (all threads), from schedstat.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <string>
-#include <thread>
+#include <functional>
 
 #include "av/jpeg.h"
 #include "base/clock.h"
 #include "limit.h"
 #include "load.h"
 #include "ring/ring_writer.h"
+#include "support/pace.h"
+#include "support/process.h"
+#include "support/report.h"
 
 namespace {
 
-struct Figures {
-  double cpu_per_gb = 0, frames = 0, p50 = 0, p99 = 0, kb_per_client = 0;
+using namespace bench;
+
+constexpr std::string_view kPlace = "http://127.0.0.1:";
+constexpr std::int64_t kFrameNs = 1'000'000'000 / 30;
+constexpr double kSettle = 1;  // seconds
+
+struct Options {
+  std::string mjpegserve, clients = "1,10,50,100,200";
+  double seconds = 4;
+  int repeats = 5;
 };
 
+struct Figures {
+  double cpu_per_gb = 0, frames = 0, p50_ms = 0, p99_ms = 0, kb_per_client = 0;
+};
+
+// Noise at the quality that makes it as large as it should be.
 std::vector<std::uint8_t> make_picture() {
   std::vector<std::uint8_t> luma(1280 * 720);
-  for (std::size_t i = 0; i < luma.size(); ++i) luma[i] = static_cast<std::uint8_t>(100 + std::rand() % 20);
+  for (auto& pixel : luma) pixel = static_cast<std::uint8_t>(100 + std::rand() % 20);
   camring::av::ImageView view;
   view.pixel_format = camring::PixelFormat::gray8;
   view.size = {1280, 720};
@@ -47,173 +53,130 @@ std::vector<std::uint8_t> make_picture() {
   return best;
 }
 
-double cpu_seconds(pid_t pid) {
-  double total = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream file(task.path() / "schedstat");
-    double ns = 0;
-    file >> ns;
-    total += ns * 1e-9;
+void write_ring(const std::vector<std::uint8_t>& picture) {
+  camring::RingSpec spec;
+  spec.name = "bench";
+  spec.format = camring::coded_format(camring::Codec::mjpeg, {1280, 720}, {30, 1});
+  camring::RingWriter writer(spec);
+  for (std::int64_t due = camring::monotonic_ns();;) {
+    sleep_until(due += kFrameNs);
+    camring::CommitInfo info;
+    info.capture_ns = camring::monotonic_ns();
+    writer.publish(picture, info);
+    writer.beat_loop();
   }
-  return total;
 }
 
-double resident_kb(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("RssAnon:")) return std::strtod(line.c_str() + 8, nullptr);
+class Bench {
+ public:
+  Bench(Options options, std::vector<std::uint8_t> picture)
+      : options_(std::move(options)), picture_(std::move(picture)) {}
+
+  void run() {
+    const Child camera = Child::run([this] { write_ring(picture_); });
+    sleep_until(camring::monotonic_ns() + 300'000'000);
+    const Table table({"clients", "side", "CPU s/GB", "/ limit", "frames/s a client", "age p50 ms",
+                       "age p99 ms", "kB/client"});
+    for (const std::string& count : split(options_.clients)) {
+      const int clients = std::stoi(count);
+      std::vector<Figures> limit, ours;
+      for (int i = 0; i < options_.repeats; ++i) {
+        limit.push_back(run_limit(clients));
+        ours.push_back(run_mjpegserve(clients, 0));
+      }
+      const double base = middle(limit, &Figures::cpu_per_gb);
+      print(count, "limit", limit, base);
+      print(count, "mjpegserve", ours, base);
+    }
+    std::vector<Figures> alone, beside;
+    for (int i = 0; i < options_.repeats; ++i) {
+      alone.push_back(run_mjpegserve(50, 0));
+      beside.push_back(run_mjpegserve(50, 1));
+    }
+    print("50", "mjpegserve, alone", alone, 0);
+    print("50 + 1 that never reads", "mjpegserve", beside, 0);
+    if (disturbed_ > 0) std::printf("\n%d runs were disturbed by others.\n", disturbed_);
   }
-  return 0;
-}
 
-float percentile(std::vector<float>& values, double share) {
-  if (values.empty()) return 0;
-  const auto at =
-      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
-Figures measure(pid_t server, int port, int clients, int stalled, double seconds) {
-  const double before_kb = resident_kb(server);
-  bench::Load load(port, clients, stalled);
-  (void)load.run(1.0);
-  const double cpu = cpu_seconds(server);
-  bench::LoadResult result = load.run(seconds);
-  Figures figures;
-  figures.cpu_per_gb = (cpu_seconds(server) - cpu) / (static_cast<double>(result.bytes) * 1e-9);
-  figures.frames = static_cast<double>(result.frames) / clients / seconds;
-  figures.p50 = percentile(result.ages_ms, 0.5);
-  figures.p99 = percentile(result.ages_ms, 0.99);
-  figures.kb_per_client = (resident_kb(server) - before_kb) / (clients + stalled);
-  return figures;
-}
-
-Figures run_limit(const std::vector<std::uint8_t>& picture, int clients, double seconds) {
-  std::array<int, 2> pipe{};
-  if (::pipe(pipe.data()) != 0) return {};
-  const pid_t server = ::fork();
-  if (server == 0) bench::serve_at_the_limit(picture, clients, pipe[1]);
-  int port = 0;
-  if (::read(pipe[0], &port, sizeof port) != sizeof port) std::exit(1);
-  const Figures figures = measure(server, port, clients, 0, seconds);
-  ::kill(server, SIGKILL);
-  ::waitpid(server, nullptr, 0);
-  ::close(pipe[0]);
-  ::close(pipe[1]);
-  return figures;
-}
-
-Figures run_mjpegserve(const std::string& tool, int clients, int stalled, double seconds) {
-  std::array<int, 2> pipe{};
-  if (::pipe(pipe.data()) != 0) return {};
-  const pid_t server = ::fork();
-  if (server == 0) {
-    ::dup2(pipe[1], 2);
-    ::execl(tool.c_str(), tool.c_str(), "bench", "--listen", "0", "--max-clients", "1000",
-            "--max-clients-per-address", "1000", "--kick-after", "1h", nullptr);
-    ::_exit(127);
+ private:
+  Figures run_limit(int clients) {
+    return measure(clients, 0, [&](int log) {
+      return Child::run([&, log] { serve_at_the_limit(picture_, clients, log); });
+    });
   }
-  std::string said;
-  std::array<char, 512> buffer;
-  while (said.find("127.0.0.1:") == std::string::npos || said.back() != '\n') {
-    const ssize_t got = ::read(pipe[0], buffer.data(), buffer.size());
-    if (got <= 0) std::exit(1);
-    said.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  const int port = std::atoi(said.c_str() + said.find("127.0.0.1:") + 10);
-  ::usleep(300'000);
-  const Figures figures = measure(server, port, clients, stalled, seconds);
-  ::kill(server, SIGTERM);
-  ::waitpid(server, nullptr, 0);
-  ::close(pipe[0]);
-  ::close(pipe[1]);
-  return figures;
-}
 
-Figures median(const std::vector<Figures>& all) {
-  const auto middle = [&](double Figures::*member) {
+  Figures run_mjpegserve(int clients, int stalled) {
+    return measure(clients, stalled, [&](int log) {
+      return Child::execute({options_.mjpegserve, "bench", "--listen", "0", "--max-clients", "1000",
+                             "--max-clients-per-address", "1000", "--kick-after", "1h"},
+                            log);
+    });
+  }
+
+  // @param start  given where the server shall say its URL
+  Figures measure(int clients, int stalled, const std::function<Child(int)>& start) {
+    return undisturbed(disturbed_, [&] {
+      const camring::UniqueFd log = make_log();
+      const Child server = start(log.get());
+      const int port = port_in(log, kPlace);
+      sleep_until(camring::monotonic_ns() + 300'000'000);
+      const double before_kb = anonymous_kb(server.pid());
+      Load load(port, clients, stalled);
+      (void)load.run(kSettle);
+      const double cpu = cpu_seconds(server.pid());
+      const LoadResult result = load.run(options_.seconds);
+      Figures figures;
+      figures.cpu_per_gb = (cpu_seconds(server.pid()) - cpu) / (static_cast<double>(result.bytes) * 1e-9);
+      figures.frames = static_cast<double>(result.frames) / clients / options_.seconds;
+      figures.p50_ms = result.ages.quantile_us(0.5) / 1000;
+      figures.p99_ms = result.ages.quantile_us(0.99) / 1000;
+      figures.kb_per_client = (anonymous_kb(server.pid()) - before_kb) / (clients + stalled);
+      return figures;
+    });
+  }
+
+  static double middle(const std::vector<Figures>& all, double Figures::*member) {
     std::vector<double> values;
     for (const Figures& one : all) values.push_back(one.*member);
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-  };
-  return {middle(&Figures::cpu_per_gb), middle(&Figures::frames), middle(&Figures::p50),
-          middle(&Figures::p99), middle(&Figures::kb_per_client)};
-}
+    return median(values);
+  }
+  static void print(const std::string& clients, const std::string& side, const std::vector<Figures>& all,
+                    double limit) {
+    const double cpu = middle(all, &Figures::cpu_per_gb);
+    Table::row({clients, side, digits(cpu), ratio(cpu, limit), digits(middle(all, &Figures::frames)),
+                digits(middle(all, &Figures::p50_ms)), digits(middle(all, &Figures::p99_ms)),
+                digits(middle(all, &Figures::kb_per_client))});
+  }
 
-void print(const char* clients, const char* side, const Figures& f, double limit) {
-  std::printf("| %s | %s | %.3f | %.2f | %.1f | %.2f | %.2f | %.0f |\n", clients, side, f.cpu_per_gb,
-              limit > 0 ? f.cpu_per_gb / limit : 0, f.frames, f.p50, f.p99, f.kb_per_client);
-  std::fflush(stdout);
-}
+  Options options_;
+  std::vector<std::uint8_t> picture_;
+  int disturbed_ = 0;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_mjpeg MJPEGSERVE [--seconds S] [--repeats N] [--clients LIST]\n");
-    return 64;
-  }
-  std::map<std::string, std::string> options{
-      {"--seconds", "4"}, {"--repeats", "5"}, {"--clients", "1,10,50,100,200"}};
-  for (int i = 2; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
-  const double seconds = std::atof(options["--seconds"].c_str());
-  const int repeats = std::atoi(options["--repeats"].c_str());
-  std::string directory = "/dev/shm/camring-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) return 1;
-  ::setenv("CAMRING_DIR", directory.c_str(), 1);
-  const std::vector<std::uint8_t> picture = make_picture();
+  Options options;
+  CLI::App cli("What serving JPEG frames over HTTP costs, beside writing the same bytes");
+  cli.add_option("mjpegserve", options.mjpegserve, "The program to measure")->required();
+  cli.add_option("--clients", options.clients, "Comma-separated")->capture_default_str();
+  cli.add_option("--seconds", options.seconds, "Length of a run")->capture_default_str();
+  cli.add_option("--repeats", options.repeats, "Runs of each case")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  CLI11_PARSE(cli, argc, argv);
 
-  const pid_t camera = ::fork();
-  if (camera == 0) {
-    camring::RingSpec spec;
-    spec.name = "bench";
-    spec.format = camring::coded_format(camring::Codec::mjpeg, {1280, 720}, {30, 1});
-    camring::RingWriter writer(spec);
-    timespec due{};
-    ::clock_gettime(CLOCK_MONOTONIC, &due);
-    for (;;) {
-      due.tv_nsec += 33'333'333;
-      if (due.tv_nsec >= 1'000'000'000) {
-        due.tv_nsec -= 1'000'000'000;
-        ++due.tv_sec;
-      }
-      ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr);
-      camring::CommitInfo info;
-      info.capture_ns = camring::monotonic_ns();
-      writer.publish(picture, info);
-      writer.beat_loop();
-    }
+  ::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
+  try {
+    const RingDirectory directory;
+    std::vector<std::uint8_t> picture = make_picture();
+    std::printf("%s; runs of %g s, medians of %d; frames of %zu bytes\n\n", machine().c_str(),
+                options.seconds, options.repeats, picture.size());
+    Bench(std::move(options), std::move(picture)).run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench: %s\n", error.what());
+    return 1;
   }
-  ::usleep(300'000);
-
-  std::printf(
-      "frame: %zu bytes\n\n| clients | side | CPU s/GB | / limit | frames/s a client | age p50 ms | age p99 "
-      "ms | kB/client |\n"
-      "|---|---|---|---|---|---|---|---|\n",
-      picture.size());
-  std::string list = options["--clients"] + ",";
-  for (std::size_t at = 0; at < list.size(); at = list.find(',', at) + 1) {
-    const int clients = std::atoi(list.c_str() + at);
-    std::vector<Figures> limit, ours;
-    for (int i = 0; i < repeats; ++i) {
-      limit.push_back(run_limit(picture, clients, seconds));
-      ours.push_back(run_mjpegserve(argv[1], clients, 0, seconds));
-    }
-    const std::string text = std::to_string(clients);
-    print(text.c_str(), "limit", median(limit), median(limit).cpu_per_gb);
-    print(text.c_str(), "mjpegserve", median(ours), median(limit).cpu_per_gb);
-  }
-  std::vector<Figures> alone, beside;
-  for (int i = 0; i < repeats; ++i) {
-    alone.push_back(run_mjpegserve(argv[1], 50, 0, seconds));
-    beside.push_back(run_mjpegserve(argv[1], 50, 1, seconds));
-  }
-  print("50", "mjpegserve, alone", median(alone), 0);
-  print("50 + 1 that never reads", "mjpegserve", median(beside), 0);
-  ::kill(camera, SIGKILL);
-  ::waitpid(camera, nullptr, 0);
-  std::filesystem::remove_all(directory);
   return 0;
 }

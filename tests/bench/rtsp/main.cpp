@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   allow_many_files();
   try {
-    if (options.apart) keep_to_core(::getpid(), kOthersCore);  // children inherit it
+    if (options.apart) run_on_core(kOthersCore);  // children inherit it
     const RingDirectory directory;
     const std::string clip_path = std::string(::getenv("CAMRING_DIR")) + "/clip";
     const Clip clip = make_clip(10 * kFps);

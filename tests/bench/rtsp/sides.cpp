@@ -1,16 +1,5 @@
 #include "sides.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <filesystem>
-#include <stdexcept>
-#include <system_error>
-
 #include "base/clock.h"
 #include "limit.h"
 #include "ring/ring_writer.h"
@@ -20,27 +9,6 @@ namespace bench {
 namespace {
 
 constexpr std::string_view kPlace = "rtsp://127.0.0.1:";
-constexpr std::int64_t kStartWithin = 10'000'000'000;
-
-// A server's messages go to a file without a name: a pipe that nobody reads would stop it one day.
-camring::UniqueFd make_log() {
-  return camring::UniqueFd(::open("/dev/shm", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
-}
-
-int port_in(const camring::UniqueFd& log) {
-  const std::int64_t deadline = camring::monotonic_ns() + kStartWithin;
-  std::string said;
-  while (camring::monotonic_ns() < deadline) {
-    std::array<char, 4096> buffer;
-    const ssize_t got = ::pread(log.get(), buffer.data(), buffer.size(), 0);
-    said.assign(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    const std::size_t at = said.find(kPlace);
-    if (at != std::string::npos && said.find('\n', at) != std::string::npos)
-      return std::atoi(said.c_str() + at + kPlace.size());
-    sleep_until(camring::monotonic_ns() + 10'000'000);
-  }
-  throw std::runtime_error("a server did not tell its URL; it said: " + said);
-}
 
 // The camera: a ring of that name, a frame each 33 ms.
 void write_ring(const Clip& clip) {
@@ -72,7 +40,7 @@ class LimitSide : public Side {
     const camring::UniqueFd log = make_log();
     Server server;
     server.process = Child::run([&] { serve_at_the_limit(clip_, udp, log.get()); });
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     return server;
   }
 
@@ -92,7 +60,7 @@ class RtspserveSide : public Side {
     server.process = Child::execute({program_, "bench", "--listen", "127.0.0.1:0", "--max-clients", "1000",
                                      "--max-clients-per-address", "1000", "--kick-after", "1h"},
                                     log.get());
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     sleep_until(camring::monotonic_ns() + 1'200'000'000);  // a keyframe comes each second
     return server;
   }
@@ -111,7 +79,7 @@ class GstreamerSide : public Side {
     const camring::UniqueFd log = make_log();
     Server server;
     server.process = Child::execute({program_, clip_path_}, log.get());
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     return server;
   }
 
@@ -127,17 +95,6 @@ std::unique_ptr<Side> make_rtspserve_side(const Clip& clip, const std::string& p
 }
 std::unique_ptr<Side> make_gstreamer_side(const std::string& program, const std::string& clip_path) {
   return std::make_unique<GstreamerSide>(program, clip_path);
-}
-
-void keep_to_core(pid_t pid, int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(core), &set);
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    const pid_t thread = std::atoi(task.path().filename().c_str());
-    if (::sched_setaffinity(thread, sizeof set, &set) != 0)
-      throw std::system_error(errno, std::generic_category(), "keep to core " + std::to_string(core));
-  }
 }
 
 }  // namespace bench

@@ -30,8 +30,5 @@ struct Side {
 /// @param program  bench_rtsp_gst @param clip_path  a saved clip
 [[nodiscard]] std::unique_ptr<Side> make_gstreamer_side(const std::string& program,
                                                         const std::string& clip_path);
-/// All of a process's threads, and what they start from now on, run on that core only.
-/// @throws std::system_error where there is no such core
-void keep_to_core(pid_t pid, int core);
 
 }  // namespace bench

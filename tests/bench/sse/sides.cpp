@@ -21,30 +21,9 @@ namespace bench {
 namespace {
 
 constexpr std::string_view kPlace = "http://127.0.0.1:";
-constexpr std::int64_t kStartWithin = 10'000'000'000;
 // sseserve keeps ten seconds for clients that come back: memory that has nothing to do with how many there
 // are.
 constexpr std::int64_t kKept = 10'000'000'000;
-
-// A server's messages go to a file without a name: a pipe that nobody reads would stop it one day.
-camring::UniqueFd make_log() {
-  return camring::UniqueFd(::open("/dev/shm", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
-}
-
-int port_in(const camring::UniqueFd& log) {
-  const std::int64_t deadline = camring::monotonic_ns() + kStartWithin;
-  std::string said;
-  while (camring::monotonic_ns() < deadline) {
-    std::array<char, 4096> buffer;
-    const ssize_t got = ::pread(log.get(), buffer.data(), buffer.size(), 0);
-    said.assign(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    const std::size_t at = said.find(kPlace);
-    if (at != std::string::npos && said.find('\n', at) != std::string::npos)
-      return std::atoi(said.c_str() + at + kPlace.size());
-    sleep_until(camring::monotonic_ns() + 10'000'000);
-  }
-  throw std::runtime_error("a server did not tell its URL; it said: " + said);
-}
 
 template <class Start>
 Child on_server_core(Start&& start) {
@@ -72,7 +51,7 @@ class LimitSide : public ServerSide {
     RunningServer server;
     server.process =
         on_server_core([&] { return Child::run([&] { serve_at_the_limit(content, log.get()); }); });
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     return server;
   }
 };
@@ -88,7 +67,7 @@ class SseserveSide : public ServerSide {
     server.feeder = Child::run([&] { write_rings(content); });
     sleep_until(camring::monotonic_ns() + 300'000'000);
     server.process = on_server_core([&] { return Child::execute(sseserve_command(program_, 0), log.get()); });
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     server.path = "/streams/sse/bench/raw";
     sleep_until(camring::monotonic_ns() + kKept);
     return server;
@@ -140,7 +119,7 @@ class NodeSide : public ServerSide {
       return Child::execute({"node", script_}, log.get(), in);
     });
     server.feeder = Child::run([&content, out = write_end.get()] { write_messages(content, out); });
-    server.port = port_in(log);
+    server.port = port_in(log, kPlace);
     sleep_until(camring::monotonic_ns() + 1'200'000'000);  // a keyframe comes each second
     return server;
   }

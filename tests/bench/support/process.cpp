@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -17,15 +18,19 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 
 #include "base/clock.h"
+#include "support/pace.h"
 
 namespace bench {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr milliseconds kStartWithin{10'000};
 
 pid_t fork_or_throw() {
   std::fflush(nullptr);  // else the child prints it again
@@ -130,6 +135,25 @@ std::pair<camring::UniqueFd, camring::UniqueFd> make_pipe() {
   return {camring::UniqueFd(ends[0]), camring::UniqueFd(ends[1])};
 }
 
+camring::UniqueFd make_log() {
+  return camring::UniqueFd(::open("/dev/shm", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
+}
+
+int port_in(const camring::UniqueFd& log, std::string_view place) {
+  const std::int64_t deadline = after(kStartWithin);
+  std::string said;
+  while (camring::monotonic_ns() < deadline) {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::pread(log.get(), buffer.data(), buffer.size(), 0);
+    said.assign(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const std::size_t at = said.find(place);
+    if (at != std::string::npos && said.find('\n', at) != std::string::npos)
+      return std::atoi(said.c_str() + at + place.size());
+    sleep_until(camring::monotonic_ns() + 10'000'000);
+  }
+  throw std::runtime_error("a server did not tell its URL; it said: " + said);
+}
+
 double cpu_seconds(pid_t pid) {
   double total = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
@@ -151,6 +175,17 @@ void run_on_core(unsigned core) noexcept {
   CPU_ZERO(&cores);
   CPU_SET(core, &cores);
   ::sched_setaffinity(0, sizeof cores, &cores);
+}
+
+void keep_to_core(pid_t pid, unsigned core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    const pid_t thread = std::atoi(task.path().filename().c_str());
+    if (::sched_setaffinity(thread, sizeof set, &set) != 0)
+      throw std::system_error(errno, std::generic_category(), "keep to core " + std::to_string(core));
+  }
 }
 
 void allow_many_files() noexcept {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,13 @@ class Child {
 /// A pipe that children inherit where they are told to: {read end, write end}.
 [[nodiscard]] std::pair<camring::UniqueFd, camring::UniqueFd> make_pipe();
 
+/// A file without a name for a server's messages: a pipe that nobody reads would stop it one day.
+[[nodiscard]] camring::UniqueFd make_log();
+/// The port in the URL that a server writes there when it is ready; waits ten seconds at most.
+/// @param place  how the URL begins, e.g. "http://127.0.0.1:"
+/// @throws std::runtime_error with what it said instead
+[[nodiscard]] int port_in(const camring::UniqueFd& log, std::string_view place);
+
 /// CPU time of all of a process's threads, in seconds.
 [[nodiscard]] double cpu_seconds(pid_t pid);
 /// What a process has for itself: neither files nor shared memory.
@@ -58,6 +66,8 @@ class Child {
 /// This thread, and what it starts from here on, runs on that core alone; a machine with one core is left as
 /// it is.
 void run_on_core(unsigned core) noexcept;
+/// The same for all threads of another process. @throws std::system_error where there is no such core
+void keep_to_core(pid_t pid, unsigned core);
 /// As many descriptors as the hard limit gives; children inherit that.
 void allow_many_files() noexcept;
 
