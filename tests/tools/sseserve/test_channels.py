@@ -7,6 +7,7 @@ import rings
 from camring_test import main, wait_for
 from channels import Channel
 from sse import SseTest
+from two_channels import TwoChannelTest
 
 
 class Detections(SseTest):
@@ -32,31 +33,7 @@ class Detections(SseTest):
         camera.close()
 
 
-class TwoChannels(SseTest):
-    DELAY = 0.120
-
-    def both(self, *options, delay=DELAY):
-        """A raw channel and one that shows the same frames later."""
-        os.environ["CAMRING_DIR"] = self.dir
-        self.lib = rings.library()
-        self.camera("cam0.high:h264,500k", options=("--no-on-demand",))
-        self.late = Channel(self.lib, "cam0.high", "cam0.ai", delay)
-        self.addCleanup(self.stop_late)
-        server = self.serve("--camera", "cam0,raw=cam0.high,annotated=cam0.ai", "--stale-after", "700ms", *options)
-        self.ready()
-        return server
-
-    def stop_late(self):
-        if self.late:
-            self.late.close()
-            self.late = None
-
-    def switch(self, stream, channel, status=200):
-        at = time.monotonic()
-        self.json("/streams/sse/cam0/switch", {"connection_id": stream.events[0].json["connection_id"],
-                                               "new_channel": channel}, status=status)
-        return at
-
+class TwoChannels(TwoChannelTest):
     def test_raw_is_held_back_until_both_show_one_moment(self):
         self.both()
         stream = self.stream("/streams/sse/cam0/dual")
@@ -70,7 +47,7 @@ class TwoChannels(SseTest):
         ages = [(event.at + offset) * 1000 - event.json["capture"] for event in stream.of("fragment", start=start)]
         raw_age = statistics.median(ages)
         start = len(stream.events)
-        self.switch(stream, "annotated")
+        self.switch(stream, new_channel="annotated")
         stream.wait("fragment", 60, start=start, channel="annotated")
         ages = [(event.at + offset) * 1000 - event.json["capture"] for event in stream.of("fragment", start=start)
                 if event.json["channel"] == "annotated"][40:]
@@ -95,7 +72,8 @@ class TwoChannels(SseTest):
         took = []
         for channel in ("annotated", "raw", "annotated", "raw"):
             start = len(stream.events)
-            at = self.switch(stream, channel)
+            at = time.monotonic()
+            self.switch(stream, new_channel=channel)
             first = stream.wait("fragment", start=start, channel=channel)
             took.append(first.at - at)
             after = stream.of("switch", "init", "fragment", start=start)
@@ -124,7 +102,7 @@ class TwoChannels(SseTest):
         self.both()
         single = self.stream("/streams/sse/cam0/raw")
         single.wait("fragment")
-        self.switch(single, "annotated", status=409)
+        self.switch(single, new_channel="annotated", status=409)
         url = "/streams/sse/cam0/switch"
         self.problem(404, url, {"connection_id": "nobody", "new_channel": "raw"})
         self.problem(400, url, {"connection_id": "x"})
@@ -133,7 +111,7 @@ class TwoChannels(SseTest):
             self.problem(400, url, body)
         dual = self.stream("/streams/sse/cam0/dual")
         dual.wait("fragment")
-        self.switch(dual, "sideways", status=400)
+        self.switch(dual, new_channel="sideways", status=400)
         identity = dual.events[0].json["connection_id"]
         self.problem(404, url, {"connection_id": identity, "new_channel": "raw", "quality": "none"})
 

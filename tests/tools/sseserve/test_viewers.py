@@ -7,34 +7,15 @@ import time
 import rings
 from camring_test import main, wait_for
 from channels import Channel
-from sse import SseTest
+from two_channels import TwoChannelTest
 
 
-class Viewers(SseTest):
-    def both(self, spec="cam0,raw=cam0.high,annotated=cam0.ai", *options, delay=0.120, output="cam0.high:h264,500k", size="320x240", asleep=None):
-        """A raw channel and one that shows the same frames later."""
-        os.environ["CAMRING_DIR"] = self.dir
-        self.lib = rings.library()
-        self.camera(output, size=size, options=("--no-on-demand",))
-        self.late = Channel(self.lib, "cam0.high", "cam0.ai", delay)
-        self.addCleanup(self.stop_late)
-        if asleep:
-            self.start("shmpub", "cam0", "--out", asleep + ":h264,500k")
-            self.wait_ring(asleep, 0)
-        server = self.serve("--camera", spec, "--stale-after", "700ms", *options)
-        self.ready()
-        return server
-
-    def stop_late(self):
-        if self.late:
-            self.late.close()
-            self.late = None
-
+class Viewers(TwoChannelTest):
     def held(self, least_ms):
         wait_for("a hold", lambda: self.json("/streams/sse/cam0/sync-stats")["hold_ms"] > least_ms)
 
     def test_a_slow_viewer_of_a_channel_that_is_held_back_goes_on_too(self):
-        self.both("cam0,raw=cam0.high,annotated=cam0.ai", "--max-lag", "200ms", delay=0.4, output="cam0.high:h264,8M", size="1280x720")
+        self.both("--max-lag", "200ms", delay=0.4, output="cam0.high:h264,8M", size="1280x720")
         self.held(300)
         slow = []
         for _ in range(3):
@@ -55,11 +36,8 @@ class Viewers(SseTest):
             self.assertGreaterEqual(after.count(b"event: fragment"), 20, (len(text), text.count(b"event: fragment")))
             self.assertIn(b'"key":true', after.partition(b"event: fragment\ndata: ")[2].partition(b"\n")[0])
 
-    def switch(self, stream, status=200, **wanted):
-        return self.json("/streams/sse/cam0/switch", {"connection_id": stream.events[0].json["connection_id"], **wanted}, status=status)
-
     def test_each_channel_has_the_quality_that_was_asked_for(self):
-        self.both("cam0,raw.a=cam0.high,raw.b=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
+        self.both(spec="cam0,raw.a=cam0.high,raw.b=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
         url = "/streams/sse/cam0/dual"
         self.problem(404, url + "?annotated_quality=c")
         self.problem(404, url + "?initial_channel=annotated&raw_quality=c&annotated_quality=a")
@@ -72,7 +50,7 @@ class Viewers(SseTest):
         self.assertEqual(self.switch(stream, new_channel="annotated")["quality"], "a")
 
     def test_who_went_to_another_quality_is_moved_from_a_stale_channel_too(self):
-        self.both("cam0,raw=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
+        self.both(spec="cam0,raw=cam0.high,annotated.a=cam0.ai,annotated.b=cam0.ai")
         stream = self.stream("/streams/sse/cam0/dual?initial_channel=annotated")
         stream.wait("fragment", 5, channel="annotated", quality="a")
         self.switch(stream, quality="b")
@@ -113,7 +91,7 @@ class Viewers(SseTest):
         stream.wait("fragment", 5, channel="raw")
 
     def test_channels_meet_in_whatever_quality_is_watched(self):
-        self.both("cam0,raw.high=cam0.best,raw.low=cam0.high,annotated=cam0.ai", asleep="cam0.best")
+        self.both(spec="cam0,raw.high=cam0.best,raw.low=cam0.high,annotated=cam0.ai", asleep="cam0.best")
         stream = self.stream("/streams/sse/cam0/dual?raw_quality=low")
         stream.wait("fragment", 30)
         self.held(80)
