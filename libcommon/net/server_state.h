@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "net/inbox.h"
 #include "net/server.h"
 
 namespace camring::net {
@@ -37,6 +38,9 @@ struct Server::State {
   ServerOptions options;
   Handler handler;
   asio::io_context loop{1};
+  Inbox<std::function<void()>> tasks{loop, [](const std::vector<std::function<void()>>& all) {
+                                       for (const auto& task : all) task();
+                                     }};
   asio::thread_pool hashing{1};
   std::size_t hashing_now = 0;
   std::vector<ListeningSocket> sockets;

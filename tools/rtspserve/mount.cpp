@@ -1,16 +1,10 @@
 #include "mount.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "connection.h"
 
 namespace camring::rtspserve {
@@ -27,12 +21,6 @@ constexpr std::int64_t kKeepNs = 1'000'000'000;
 
 void remove(std::vector<Session*>& from, Session* session) {
   from.erase(std::remove(from.begin(), from.end(), session), from.end());
-}
-
-int event() {
-  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) throw Error(ExitCode::system, "make an event", "", errno_text(errno));
-  return fd;
 }
 
 }  // namespace
@@ -55,12 +43,13 @@ Mount::Mount(std::string name, const std::string& ring, MountOptions options, bo
       store_(std::max(options.max_lag, std::chrono::nanoseconds(kKeepNs))),
       pace_(loop),
       poll_(loop),
-      arrivals_(loop, event()) {
-  inbox_.event = arrivals_.native_handle();
+      inbox_(loop, [this](const std::vector<std::shared_ptr<rtp::PacketBlock>>& blocks) {
+        if (lost_.exchange(false)) feed_->request_keyframe();
+        for (const auto& block : blocks) arrived(block);
+      }) {
   feed_ =
       std::make_unique<Feed>(ring, options_.feed, metrics,
                              [this](std::shared_ptr<rtp::PacketBlock> block) { bring(std::move(block)); });
-  await_arrivals();
 }
 
 Mount::~Mount() {
@@ -68,43 +57,18 @@ Mount::~Mount() {
   self_.reset();
 }
 
-// In the feed's thread. Asio's own post() wakes the loop while it holds the lock that the loop then waits
-// for: twice the switches a frame.
+// In the feed's thread.
 void Mount::bring(std::shared_ptr<rtp::PacketBlock> block) {
-  {
-    const std::lock_guard lock(inbox_.mutex);
-    // A loop that stalls shall not fill the memory; it goes on with a keyframe.
-    if (block) {
-      const bool full = inbox_.blocks.size() >= kMaxWaiting;
-      if (full || (inbox_.dropping && !block->keyframe)) {
-        inbox_.dropping = inbox_.lost = true;
-        return;
-      }
-      inbox_.dropping = false;
+  // A loop that stalls shall not fill the memory; it goes on with a keyframe.
+  if (block) {
+    if (inbox_.size() >= kMaxWaiting || (dropping_ && !block->keyframe)) {
+      dropping_ = true;
+      lost_.store(true);
+      return;
     }
-    inbox_.blocks.push_back(std::move(block));
-    if (inbox_.blocks.size() > 1) return;  // the loop has been told
+    dropping_ = false;
   }
-  const std::uint64_t one = 1;
-  (void)!::write(inbox_.event, &one, sizeof one);
-}
-
-void Mount::await_arrivals() {
-  arrivals_.async_read_some(
-      boost::asio::buffer(&arrived_count_, sizeof arrived_count_),
-      [this, self = std::weak_ptr(self_)](boost::system::error_code error, std::size_t) {
-        if (error || self.expired()) return;
-        std::vector<std::shared_ptr<rtp::PacketBlock>> blocks;
-        bool lost = false;
-        {
-          const std::lock_guard lock(inbox_.mutex);
-          blocks.swap(inbox_.blocks);
-          lost = std::exchange(inbox_.lost, false);
-        }
-        if (lost) feed_->request_keyframe();
-        for (const auto& block : blocks) arrived(block);
-        await_arrivals();
-      });
+  inbox_.push(std::move(block));
 }
 
 bool Mount::fresh(std::int64_t now_ns) const {
@@ -135,7 +99,7 @@ const rtp::BlockPtr* Mount::play(Session& session) {
       if (const auto mount = self.lock()) (*mount)->send_udp();
     });
   }
-  feed_->set_viewers(true);
+  feed_->set_viewers(viewers());
   clients.set(static_cast<double>(viewers()));
   return first;
 }
@@ -145,7 +109,7 @@ void Mount::pause(Session& session) {
   remove(tcp_, &session);
   remove(live_, &session);
   remove(catching_, &session);
-  if (viewers() == 0) feed_->set_viewers(false);
+  feed_->set_viewers(viewers());
   clients.set(static_cast<double>(viewers()));
 }
 

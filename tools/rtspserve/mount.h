@@ -1,16 +1,16 @@
 // A stream under one path: the feed of its ring, the newest blocks, and who plays it.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "feed.h"
+#include "net/inbox.h"
 #include "session.h"
 
 namespace camring::rtspserve {
@@ -53,7 +53,6 @@ class Mount {
 
  private:
   void bring(std::shared_ptr<rtp::PacketBlock> block);
-  void await_arrivals();
   void arrived(const std::shared_ptr<rtp::PacketBlock>& block);
   void send_udp();
   void step_udp();
@@ -80,15 +79,9 @@ class Mount {
   std::vector<Waiting> waiting_;
   boost::asio::steady_timer poll_;
   // From the feed's thread to the loop.
-  struct Inbox {
-    std::mutex mutex;
-    std::vector<std::shared_ptr<rtp::PacketBlock>> blocks;
-    bool dropping = false;  // until a keyframe comes
-    bool lost = false;      // something, since the loop last looked
-    int event = -1;         // arrivals_' descriptor
-  } inbox_;
-  std::uint64_t arrived_count_ = 0;
-  boost::asio::posix::stream_descriptor arrivals_;
+  bool dropping_ = false;          // the feed's thread's own: until a keyframe comes
+  std::atomic<bool> lost_{false};  // something, since the loop last looked
+  net::Inbox<std::shared_ptr<rtp::PacketBlock>> inbox_;
   std::shared_ptr<Mount*> self_ =
       std::make_shared<Mount*>(this);  // tasks in the loop look whether it is there
   std::unique_ptr<Feed> feed_;
