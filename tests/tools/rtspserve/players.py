@@ -104,14 +104,19 @@ class PlayersTest(RtspTest):
         else:
             self.assertEqual((result.returncode, complaint), (0, ""), result.args)
 
-    def check_pictures(self, luma, mount, at_least=SECONDS * FPS - 5):
-        """What was shown is what the ring had, one after the other, from some frame on."""
+    def check_pictures(self, luma, mount, seconds=SECONDS):
+        """What was shown is what the ring had for so long, one after the other, from some frame on.
+
+        On a busy machine the camera makes fewer frames than it should: the ring says how many there were.
+        """
         numbers = numbers_of(luma)
-        self.assertGreaterEqual(len(numbers), at_least)
+        self.assertGreaterEqual(len(numbers), seconds * FPS // 2)
         self.assertNotIn(None, numbers)
-        published = self.published[mount]
+        published, captured = self.published[mount], self.captured[mount]
         begin = published.index(numbers[0])
         self.assertEqual(numbers, published[begin:begin + len(numbers)])
+        there = sum(time < captured[begin] + seconds * 1_000_000_000 for time in captured[begin:])
+        self.assertGreaterEqual(len(numbers), there - 5)
 
     def check_times(self, mount, times):
         """Times of 90 kHz are those of the frames that the ring had, one after the other, from some frame on."""

@@ -50,7 +50,7 @@ class Players(PlayersTest):
                 seen = json.loads(self.check_player(result))
                 self.assertEqual(seen["streams"], [{"codec_name": mount, "width": WIDTH, "height": HEIGHT}])
                 times = [packet["pts"] for packet in seen["packets"] if "pts" in packet]
-                self.assertGreater(len(times), (SECONDS - 1) * FPS)
+                self.assertGreater(times[-1] - times[0], (SECONDS - 1) * 90_000)
                 self.check_times(mount, times)
 
     @unittest.skipUnless(gstreamer("rtspsrc", "avdec_h264", "avdec_h265", "jpegdec", "rtph264depay"),
@@ -95,7 +95,7 @@ class Players(PlayersTest):
                        env={**self.env, "HOME": self.tmp}, capture_output=True, timeout=60)
         played = self.play_all({"vlc": ["ffmpeg", "-nostdin", "-v", "error", "-i", target, "-fps_mode", "passthrough",
                                         "-f", "rawvideo", "-pix_fmt", "gray", "-"]})
-        self.check_pictures(self.check_player(played["vlc"]), "h264", at_least=(SECONDS - 2) * FPS)
+        self.check_pictures(self.check_player(played["vlc"]), "h264", SECONDS - 2)
 
     @unittest.skipUnless(shutil.which("openRTSP"), "live555's openRTSP is not installed (no package in Debian 12)")
     def test_live555(self):
@@ -106,7 +106,7 @@ class Players(PlayersTest):
                 luma = subprocess.run(["ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-fps_mode", "passthrough",
                                        "-f", "rawvideo", "-pix_fmt", "gray", "-"], input=self.check_player(result),
                                       capture_output=True).stdout
-                self.check_pictures(luma, "h264", at_least=(SECONDS - 1) * FPS)
+                self.check_pictures(luma, "h264", SECONDS - 1)
 
 
 if __name__ == "__main__":
