@@ -15,10 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kLookNs = 200'000'000;       // between looks at a silent writer
 constexpr std::int64_t kStandInNs = 1'000'000'000;  // between pictures that stand in
-constexpr std::int64_t kWantNs = 5'000'000'000;     // how long a snapshot keeps an encoder going
-constexpr std::int64_t kHungNs = 5'000'000'000;     // a thread that did not go round for so long hangs
 constexpr std::size_t kPooled = 32;
 
 std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more) {
@@ -29,6 +26,13 @@ std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more)
       kBoundary, bytes, more, static_cast<long long>(wall_ns / 1'000'000'000),
       static_cast<long long>(wall_ns % 1'000'000'000 / 1000));
   return {text.data(), static_cast<std::size_t>(size)};
+}
+
+FeedState starting(const std::string& ring) {
+  FeedState state;
+  state.writer = WriterState::starting;
+  state.reason = no_frame_because(state.writer, ring);
+  return state;
 }
 
 }  // namespace
@@ -72,35 +76,26 @@ Feed::Feed(const std::string& ring, FeedOptions options, net::Server& server, ap
       clients_(metrics.gauge("clients", "Clients of streams now.", {{"ring", ring}})),
       source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring}})),
       age_(metrics.histogram("frame_age_seconds", "Age of a frame, capture to delivery to the network.",
-                             {{"ring", ring}})) {
-  state_.writer = WriterState::starting;
-  state_.reason = no_frame_because(WriterState::starting, name_);
-  beat_ns_.store(monotonic_ns());
-  want();  // an encoder that works on demand shows at once whether it can
-  thread_ = std::thread([this] { run(); });
-}
-
-Feed::~Feed() {
-  stop();
-  thread_.join();
-}
+                             {{"ring", ring}})),
+      state_(starting(ring)),
+      follower_(ring, {.label = "mjpegserve"}, *this) {}
 
 FeedState Feed::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
 }
 
-void Feed::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
-
 std::chrono::nanoseconds Feed::patience() const noexcept {
   return std::max(options_.stale_after, std::chrono::nanoseconds(3 * period_ns_.load()));
 }
 
-bool Feed::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
-
 net::StreamEvents Feed::stream_events() {
-  streams_.fetch_add(1);
-  clients_.set(streams_.load());
+  const auto have = [this](std::size_t streams) {
+    streams_ = streams;
+    clients_.set(static_cast<double>(streams_));
+    follower_.set_watchers(streams_);
+  };
+  have(streams_ + 1);
   net::StreamEvents events;
   events.delivered = [this](const net::Chunk& chunk, std::size_t) {
     if (!chunk.counted) return;
@@ -109,10 +104,7 @@ net::StreamEvents Feed::stream_events() {
   };
   events.skipped = [this](std::uint64_t count) { skipped_total_.add(count); };
   events.sent = [this](std::size_t bytes) { bytes_total_.add(bytes); };
-  events.ended = [this] {
-    streams_.fetch_sub(1);
-    clients_.set(streams_.load());
-  };
+  events.ended = [this, have] { have(streams_ - 1); };
   return events;
 }
 
@@ -149,8 +141,27 @@ void Feed::arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot) 
   for (const Waiting& one : ripe) one.callback(newest_);
 }
 
+// A loop that stalls finds the newest picture, not all that came meanwhile.
+void Feed::hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot) {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    const bool told = inbox_.has_value();
+    inbox_.emplace(std::move(chunk), std::move(snapshot));
+    if (told) return;
+  }
+  server_.post([this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    decltype(inbox_) newest;
+    {
+      const std::lock_guard lock(inbox_mutex_);
+      newest.swap(inbox_);
+    }
+    if (newest) arrived(std::move(newest->first), newest->second);
+  });
+}
+
 // False: nothing that can be shown.
-bool Feed::take_frame(RingReader& reader, const FrameView& view) {
+bool Feed::take(RingReader& reader, const FrameView& view) {
   missed_total_.add(view.missed);
   auto body = pool_->take();
   if (!reader.copy(view, *body)) {
@@ -203,10 +214,7 @@ bool Feed::take_frame(RingReader& reader, const FrameView& view) {
   chunk->head = part_head(body->size(), view.info.capture_ns + snapshot.wall_offset_ns, "");
   chunk->body = std::move(body);
   chunk->tail = "\r\n";
-  server_.post([this, alive = std::weak_ptr(alive_), chunk = std::move(chunk),
-                snapshot = std::move(snapshot)]() mutable {
-    if (!alive.expired()) arrived(std::move(chunk), snapshot);
-  });
+  hand_over(std::move(chunk), std::move(snapshot));
   return true;
 }
 
@@ -219,7 +227,7 @@ void Feed::stand_in(const std::string& reason, std::int64_t now) {
   }
   const bool same =
       stand_in_ && stood_in_ns_ > last_frame_ns_ && reason == stand_in_reason_ && size == stand_in_size_;
-  if (same && (streams_.load() == 0 || now - stood_in_ns_ < kStandInNs)) return;
+  if (same && (!follower_.watched() || now - stood_in_ns_ < kStandInNs)) return;
   stood_in_ns_ = now;
   if (!stand_in_ || reason != stand_in_reason_ || size != stand_in_size_) {
     stand_in_ = placeholder_jpeg(size, name_ + ": no picture", reason);
@@ -232,42 +240,32 @@ void Feed::stand_in(const std::string& reason, std::int64_t now) {
   chunk->body = stand_in_;
   chunk->head = part_head(stand_in_->size(), realtime_ns(), "X-Camring-Placeholder: 1\r\n");
   chunk->tail = "\r\n";
-  server_.post([this, alive = std::weak_ptr(alive_), chunk = std::move(chunk)]() mutable {
-    if (!alive.expired()) arrived(std::move(chunk), {});
-  });
+  hand_over(std::move(chunk), {});
 }
 
-// Why there is nothing to show; empty when all is well.
-std::string Feed::trouble(const RingReader& reader, WriterState writer, std::int64_t now) const {
-  if (reader.attached() && reader.format().codec != Codec::mjpeg) {
-    return "ring '" + name_ + "' holds " + describe(reader.format()) +
-           ", not JPEG; serve the ring that this makes: shmpub " + name_ + " --out " + name_ + ".mjpeg:mjpeg";
-  }
-  if (writer != WriterState::live && writer != WriterState::starting) return no_frame_because(writer, name_);
-  const std::int64_t patient = patience().count();
-  if (now - last_bad_ns_ <= patient && now - last_frame_ns_ > patient)
-    return "its frames are no whole JPEG pictures";
-  // An encoder that works on demand gives nothing while nobody asks: that is no fault.
-  if (!demanded_ && last_frame_ns_ != 0) return {};
-  if (now - std::max(last_frame_ns_, demanded_since_ns_) <= patient) return {};
-  return no_frame_because(writer, name_);
+std::string Feed::unfit(const FrameFormat& format) const {
+  if (format.codec == Codec::mjpeg) return {};
+  return "ring '" + name_ + "' holds " + describe(format) +
+         ", not JPEG; serve the ring that this makes: shmpub " + name_ + " --out " + name_ + ".mjpeg:mjpeg";
 }
 
-// Called while nothing comes: says why, and shows it to who is watching.
-void Feed::look(RingReader& reader) {
+void Feed::begin(RingReader&, bool anew) {
+  const std::lock_guard lock(mutex_);
+  if (anew) state_.size = {};  // another writer may send another size
+}
+
+// Says why nothing comes, and shows it to who is watching.
+void Feed::silent(RingReader* reader, const Silence& silence) {
   const std::int64_t now = monotonic_ns();
-  if (now - looked_ns_ < kLookNs) return;
-  looked_ns_ = now;
-  const WriterState writer = reader.writer_state();
-  const std::string reason = trouble(reader, writer, now);
+  const std::int64_t patient = patience().count();
+  std::string reason = silence.reason;
+  if (silence.coming && now - last_bad_ns_ <= patient && now - last_frame_ns_ > patient)
+    reason = "its frames are no whole JPEG pictures";
   {
     const std::lock_guard lock(mutex_);
-    state_.writer = writer;
-    const bool unfit = reader.attached() && reader.format().codec != Codec::mjpeg;
-    const bool coming = !unfit && (writer == WriterState::live || writer == WriterState::starting);
-    if (coming && !state_.coming) want();  // back: an encoder that works on demand shows whether it can
-    state_.coming = coming;
-    if (reader.attached()) state_.format = reader.format();
+    if (reader != nullptr) state_.writer = silence.writer;
+    state_.coming = silence.coming;
+    if (reader != nullptr && reader->attached()) state_.format = reader->format();
     if (!reason.empty()) {
       state_.ready = false;
       state_.reason = reason;
@@ -276,58 +274,8 @@ void Feed::look(RingReader& reader) {
   }
   if (reason.empty()) return;
   source_up_.set(0);
-  fault_.report("ring " + name_ + ": " + reason);
+  fault_.report(reader != nullptr ? "ring " + name_ + ": " + reason : reason);
   stand_in(reason, now);
-}
-
-void Feed::track_demand(RingReader& reader) {
-  const std::int64_t now = monotonic_ns();
-  const bool wanted = streams_.load() > 0 || now < wanted_until_ns_.load();
-  if (wanted == demanded_) return;
-  demanded_ = wanted;
-  demanded_since_ns_ = now;
-  reader.set_demand(wanted);
-}
-
-void Feed::step(RingReader& reader) {
-  track_demand(reader);
-  FrameView view;
-  // Short naps while there is nobody to wait for: a first client is noticed soon.
-  const ReadStatus status = reader.newest(view, demanded_ ? 100ms : 30ms);
-  if (status == ReadStatus::moved) {
-    const std::lock_guard lock(mutex_);
-    state_.size = {};  // another writer may send another size
-  }
-  const bool picture = status == ReadStatus::frame && reader.format().codec == Codec::mjpeg;
-  if (!picture || !take_frame(reader, view)) look(reader);
-}
-
-void Feed::run() {
-  ReaderOptions options;
-  options.label = "mjpegserve";
-  std::optional<RingReader> reader;
-  while (!quit_.load()) {
-    beat_ns_.store(monotonic_ns());
-    try {
-      if (!reader) {
-        reader.emplace(name_, options);
-        if (!reader->attached()) look(*reader);  // said at once, not after a wait
-      }
-      step(*reader);
-    } catch (const Error& error) {  // the ring can't be opened now: not permitted, damaged
-      fault_.report(error.what());
-      {
-        const std::lock_guard lock(mutex_);
-        state_.ready = state_.coming = false;
-        state_.reason = error.what();
-      }
-      source_up_.set(0);
-      stand_in(error.what(), monotonic_ns());
-      reader.reset();
-      demanded_ = false;
-      std::this_thread::sleep_for(kLookNs * 1ns);
-    }
-  }
 }
 
 }  // namespace camring::mjpegserve

@@ -1,5 +1,5 @@
-// One ring's way to its clients: a thread that reads the ring, copies each picture once, wraps it once and
-// hands it to the event loop; and the picture that stands in while there is none.
+// One ring's way to its clients: each picture is copied once, wrapped once and handed to the event loop; and
+// the picture that stands in while there is none.
 #pragma once
 
 #include <atomic>
@@ -9,14 +9,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/log.h"
 #include "app/metrics.h"
 #include "net/channel.h"
 #include "net/server.h"
-#include "ring/ring_reader.h"
+#include "ring/ring_follower.h"
 
 namespace camring::mjpegserve {
 
@@ -58,13 +57,12 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   std::vector<std::unique_ptr<std::vector<std::uint8_t>>> free_;
 };
 
-/// The thread runs from construction to stop() or destruction. state() and stop() from any thread; the rest
+/// The ring is read from construction to stop() or destruction. state() and stop() from any thread; the rest
 /// from the event loop's.
-class Feed {
+class Feed final : private FrameSink {
  public:
   Feed(const std::string& ring, FeedOptions options, net::Server& server, app::Metrics& metrics);
-  ~Feed();
-  void stop() noexcept { quit_.store(true); }  ///< does not wait: the thread ends soon
+  void stop() noexcept { follower_.stop(); }  ///< does not wait: reading ends soon
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -76,11 +74,11 @@ class Feed {
   void when_newer(std::int64_t capture_ns, std::chrono::nanoseconds timeout,
                   std::function<void(const std::optional<Snapshot>&)> callback);
   /// Somebody wants pictures now and for some seconds; streams want them as long as they last.
-  void want() noexcept;
+  void want() noexcept { follower_.want(); }
   /// How old the newest picture may be and still be shown to who has just come.
-  [[nodiscard]] std::chrono::nanoseconds patience() const noexcept;
-  /// Whether the thread goes round: what a watchdog wants to know.
-  [[nodiscard]] bool alive() const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds patience() const noexcept override;
+  /// Whether the ring's thread goes round: what a watchdog wants to know.
+  [[nodiscard]] bool alive() const noexcept { return follower_.alive(); }
   [[nodiscard]] net::StreamEvents stream_events();
 
  private:
@@ -89,14 +87,16 @@ class Feed {
     std::int64_t capture_ns;
     std::function<void(const std::optional<Snapshot>&)> callback;
   };
-  void run();
-  void step(RingReader& reader);
-  [[nodiscard]] bool take_frame(RingReader& reader, const FrameView& view);
-  void look(RingReader& reader);
-  [[nodiscard]] std::string trouble(const RingReader& reader, WriterState writer, std::int64_t now) const;
+  // FrameSink
+  [[nodiscard]] std::string unfit(const FrameFormat& format) const override;
+  void begin(RingReader& reader, bool anew) override;
+  [[nodiscard]] bool take(RingReader& reader, const FrameView& view) override;
+  void silent(RingReader* reader, const Silence& silence) override;
+  [[nodiscard]] bool wants_all() const override { return false; }
+
   void stand_in(const std::string& reason, std::int64_t now);
+  void hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot);
   void arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot);
-  void track_demand(RingReader& reader);
 
   std::string name_;
   FeedOptions options_;
@@ -109,30 +109,29 @@ class Feed {
   app::Histogram& age_;
   app::RepeatingFault fault_;
 
-  std::atomic<bool> quit_{false};
-  std::atomic<int> streams_{0};
-  std::atomic<std::int64_t> wanted_until_ns_{0};
   mutable std::mutex mutex_;  // guards state_
   FeedState state_;
 
-  std::atomic<std::int64_t> period_ns_{0}, beat_ns_{0};
+  std::atomic<std::int64_t> period_ns_{0};
 
-  // The thread's own.
-  std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0, looked_ns_ = 0;
+  std::mutex inbox_mutex_;                                                 // guards what follows
+  std::optional<std::pair<std::shared_ptr<net::Chunk>, Snapshot>> inbox_;  // of the event loop: the newest
+
+  // The ring's thread's own.
+  std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0;
   net::SharedBytes stand_in_;  // made once for a reason and a size
   std::string stand_in_reason_;
   Size stand_in_size_;
-  bool demanded_ = false;
-  std::int64_t demanded_since_ns_ = 0;
 
   // The event loop's own.
+  std::size_t streams_ = 0;
   std::optional<Snapshot> newest_;
   std::vector<Waiting> waiting_;
   std::uint64_t waiting_id_ = 0;
 
   std::shared_ptr<int> alive_ =
       std::make_shared<int>(0);  // tasks in the loop look whether this feed is still there
-  std::thread thread_;
+  RingFollower follower_;        // the last: it ends before what it uses
 };
 
 }  // namespace camring::mjpegserve

@@ -11,14 +11,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kWantNs = 5'000'000'000;
-constexpr std::int64_t kLookNs = 200'000'000;
 constexpr std::int64_t kRequestNs = 1'000'000'000;
-constexpr std::int64_t kHungNs = 5'000'000'000;
 
 std::uint32_t random32() {
   std::random_device device;
   return device();
+}
+
+FeedState starting(const std::string& ring) {
+  FeedState state;
+  state.reason = no_frame_because(state.writer, ring);
+  return state;
 }
 
 }  // namespace
@@ -38,96 +41,50 @@ Feed::Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
       unfit_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
                                    {{"ring", ring_}, {"reason", "unfit"}})),
       requests_total_(metrics.counter("keyframe_requests_total", "Keyframes asked for.", {{"ring", ring_}})),
-      source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring_}})) {
-  state_.reason = no_frame_because(WriterState::absent, ring_);
-  beat_ns_.store(monotonic_ns());
-  want();  // an encoder that works on demand shows at once what it makes
-  thread_ = std::thread([this] { run(); });
-}
-
-Feed::~Feed() {
-  stop();
-  thread_.join();
-}
+      source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring_}})),
+      state_(starting(ring_)),
+      follower_(ring_, {.label = "rtspserve", .doze = true}, *this) {}
 
 FeedState Feed::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
 }
 
-void Feed::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
-bool Feed::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
-
-void Feed::run() {
-  ReaderOptions options;
-  options.label = "rtspserve";
-  std::optional<RingReader> reader;
-  while (!quit_.load()) {
-    beat_ns_.store(monotonic_ns());
-    try {
-      if (!reader) {
-        reader.emplace(ring_, options);
-        if (reader->attached()) follow_format(reader->format());
-      }
-      step(*reader);
-    } catch (const Error& error) {  // not permitted, damaged, or a codec that can't be served
-      fault_.report(error.what());
-      {
-        const std::lock_guard lock(mutex_);
-        state_.reason = error.what();
-      }
-      source_up_.set(0);
-      reader.reset();
-      demanded_ = false;
-      std::this_thread::sleep_for(kLookNs * 1ns);
-    }
-  }
-}
-
-void Feed::step(RingReader& reader) {
+void Feed::round(RingReader& reader, bool demanded) {
   const std::int64_t now = monotonic_ns();
-  const bool wanted = viewers_.load() || now < wanted_until_ns_.load();
-  if (wanted != demanded_) {
-    demanded_ = wanted;
-    demanded_since_ns_ = now;
-    reader.set_demand(wanted);
-  }
   // A large keyframe makes who is behind fall further behind, and costs everybody: one a second at most, and
   // the rest of the asking waits.
-  if (wanted && now - requested_ns_ > kRequestNs && keyframe_wanted_.exchange(false)) {
+  if (demanded && now - requested_ns_ > kRequestNs && keyframe_wanted_.exchange(false)) {
     requested_ns_ = now;
     requests_total_.add();
     reader.request_keyframe();
   }
-  FrameView view;
-  const ReadStatus status = reader.next(view, demanded_ ? 50ms : 20ms);
-  if (status == ReadStatus::moved) follow_format(reader.format());
-  if (status == ReadStatus::frame && packetizer_) {
-    take_frame(reader, view);
-  } else {
-    look(reader);
-  }
+}
+
+std::string Feed::unfit(const FrameFormat& format) const {
+  if (format.compressed()) return {};
+  return "it holds " + describe(format) +
+         ", not video that RTP carries; serve the ring that this makes: shmpub " + ring_ + " --out " + ring_ +
+         ".h264:h264";
 }
 
 // Another codec is another stream, with new numbers; all else goes on in the same one.
-void Feed::follow_format(const FrameFormat& format) {
+void Feed::begin(RingReader& reader, bool) {
+  const FrameFormat& format = reader.format();
   if (format.codec != format_.codec) {
     packetizer_.reset();
     {
       const std::lock_guard lock(mutex_);
       state_.format = {};
     }
-    if (!format.compressed()) {
-      format_ = {};
-      throw Error(ExitCode::data, "serve ring", ring_,
-                  "it holds " + describe(format) + ", not video that RTP carries",
-                  "serve the ring that this makes: shmpub " + ring_ + " --out " + ring_ + ".h264:h264");
-    }
+    format_ = {};
+    if (!format.compressed()) return;
     if (stream_) arrived_(nullptr);
     stream_ = std::make_unique<rtp::PacketWriter>(ssrc_, stream_ ? stream_->next_seq() : first_seq_,
                                                   rtp::payload_type(format.codec), options_.max_packet);
     packetizer_ = rtp::make_packetizer(format.codec, *stream_);
   }
+  if (!packetizer_) return;
   format_ = format;
   await_keyframe_ = true;
   if (!format.extradata.empty()) packetizer_->set_extradata(format.extradata);
@@ -146,18 +103,18 @@ void Feed::publish_format() {
   ++state_.format_version;
 }
 
-void Feed::take_frame(RingReader& reader, const FrameView& view) {
+bool Feed::take(RingReader& reader, const FrameView& view) {
   missed_total_.add(view.missed);
   const std::int64_t capture_ns = view.info.capture_ns;
   if (!reader.copy(view, frame_)) {  // overwritten meanwhile: what depends on it is of no use
     missed_total_.add();
     await_keyframe_ = true;
     request_keyframe();
-    return;
+    return true;
   }
   if (await_keyframe_ && !view.info.keyframe()) {
     request_keyframe();
-    return;
+    return false;
   }
   auto block = std::make_shared<rtp::PacketBlock>();
   if (!packetizer_->packetize(frame_, view.info.keyframe(), rtp_time(capture_ns), *block)) {
@@ -169,12 +126,11 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
           "its pictures are no JPEG that RTP can carry (baseline 4:2:0 or 4:2:2 with the usual Huffman "
           "tables)";
     }
-    return;
+    return false;
   }
   await_keyframe_ = false;
   block->capture_ns = capture_ns;
   block->available_ns = view.info.publish_ns;
-  const std::int64_t now = monotonic_ns();
   if (!std::ranges::equal(packetizer_->extradata(), announced_)) publish_format();
   frames_total_.add();
   {
@@ -193,34 +149,24 @@ void Feed::take_frame(RingReader& reader, const FrameView& view) {
     state_.wall_offset_ns = reader.wall_offset_ns();
   }
   last_capture_ns_ = capture_ns;
-  last_frame_ns_ = now;
   source_up_.set(view.info.placeholder() ? 0 : 1);
   fault_.clear("ring " + ring_ + " gives frames");
   arrived_(std::move(block));
+  return true;
 }
 
-void Feed::look(RingReader& reader) {
-  const std::int64_t now = monotonic_ns();
-  if (now - looked_ns_ < kLookNs) return;
-  looked_ns_ = now;
-  const WriterState writer = reader.writer_state();
-  const std::int64_t patient = options_.stale_after.count();
-  std::string reason;
-  if (writer != WriterState::live && writer != WriterState::starting) {
-    reason = no_frame_because(writer, ring_);
-  } else if (demanded_ && now - std::max(last_frame_ns_, demanded_since_ns_) > patient) {
-    reason = no_frame_because(writer, ring_);
-  }
+void Feed::silent(RingReader* reader, const Silence& silence) {
+  std::string reason = silence.reason;
   {
     const std::lock_guard lock(mutex_);
-    state_.writer = writer;
+    if (reader != nullptr) state_.writer = silence.writer;
     if (reason.empty()) return;
     // What was said of pictures that don't fit says more.
-    if (state_.unfit == 0 || state_.frames != 0) state_.reason = reason;
+    if (reader == nullptr || state_.unfit == 0 || state_.frames != 0) state_.reason = reason;
     reason = state_.reason;
   }
   source_up_.set(0);
-  fault_.report("ring " + ring_ + ": " + reason);
+  fault_.report(reader != nullptr ? "ring " + ring_ + ": " + reason : reason);
 }
 
 }  // namespace camring::rtspserve

@@ -1,5 +1,4 @@
-// One ring's way into the event loop: a thread that reads the ring, packetises each access unit once and
-// hands it over.
+// One ring's way into the event loop: each access unit is packetised once and handed over.
 #pragma once
 
 #include <atomic>
@@ -9,12 +8,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/log.h"
 #include "app/metrics.h"
-#include "ring/ring_reader.h"
+#include "ring/ring_follower.h"
 #include "rtp/packetizer.h"
 
 namespace camring::rtspserve {
@@ -36,14 +34,13 @@ struct FeedOptions {
   std::chrono::nanoseconds stale_after = std::chrono::seconds(2);
 };
 
-/// The thread runs from construction to destruction. All calls from any thread.
-class Feed {
+/// The ring is read from construction to stop() or destruction. All calls from any thread.
+class Feed final : private FrameSink {
  public:
   /// `arrived` is called in the feed's thread with each block; null: the stream's codec is another from here
   /// on.
   Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
        std::function<void(std::shared_ptr<rtp::PacketBlock>)> arrived);
-  ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
@@ -54,19 +51,22 @@ class Feed {
   [[nodiscard]] std::uint32_t rtp_time(std::int64_t monotonic_ns) const noexcept {
     return time_base_ + rtp::ticks(monotonic_ns);
   }
-  void set_viewers(bool any) noexcept { viewers_.store(any); }
-  void want() noexcept;  ///< somebody is about to want frames: for some seconds
+  void set_viewers(std::size_t count) noexcept { follower_.set_watchers(count); }
+  void want() noexcept { follower_.want(); }  ///< somebody is about to want frames: for some seconds
   void request_keyframe() noexcept { keyframe_wanted_.store(true); }
-  [[nodiscard]] bool alive() const noexcept;
-  void stop() noexcept { quit_.store(true); }  ///< does not wait
+  [[nodiscard]] bool alive() const noexcept { return follower_.alive(); }
+  void stop() noexcept { follower_.stop(); }  ///< does not wait
 
  private:
-  void run();
-  void step(RingReader& reader);
-  void take_frame(RingReader& reader, const FrameView& view);
-  void follow_format(const FrameFormat& format);
+  // FrameSink
+  [[nodiscard]] std::string unfit(const FrameFormat& format) const override;
+  void begin(RingReader& reader, bool anew) override;
+  [[nodiscard]] bool take(RingReader& reader, const FrameView& view) override;
+  void silent(RingReader* reader, const Silence& silence) override;
+  void round(RingReader& reader, bool demanded) override;
+  [[nodiscard]] std::chrono::nanoseconds patience() const override { return options_.stale_after; }
+
   void publish_format();
-  void look(RingReader& reader);
 
   std::string ring_;
   FeedOptions options_;
@@ -77,21 +77,19 @@ class Feed {
   app::Gauge& source_up_;
   app::RepeatingFault fault_;
 
-  std::atomic<bool> quit_{false}, viewers_{false}, keyframe_wanted_{false};
-  std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
+  std::atomic<bool> keyframe_wanted_{false};
   mutable std::mutex mutex_;
   FeedState state_;  // guarded
 
-  // The thread's own.
+  // The ring's thread's own.
   FrameFormat format_;
   std::unique_ptr<rtp::Packetizer> packetizer_;
   std::unique_ptr<rtp::PacketWriter> stream_;
   std::vector<std::uint8_t> frame_, announced_;
-  bool demanded_ = false, await_keyframe_ = true;
-  std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, last_capture_ns_ = 0, looked_ns_ = 0,
-               requested_ns_ = 0;
+  bool await_keyframe_ = true;
+  std::int64_t last_capture_ns_ = 0, requested_ns_ = 0;
 
-  std::thread thread_;
+  RingFollower follower_;  // the last: it ends before what it uses
 };
 
 }  // namespace camring::rtspserve

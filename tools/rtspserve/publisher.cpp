@@ -233,7 +233,7 @@ Publisher::Publisher(const std::string& ring, RelayUrl url, FeedOptions options,
       store_(std::max(max_lag, std::chrono::nanoseconds(1s))) {
   feed_ = std::make_unique<Feed>(
       ring, options, metrics, [this](std::shared_ptr<rtp::PacketBlock> block) { arrived(std::move(block)); });
-  feed_->set_viewers(true);
+  feed_->set_viewers(1);
   thread_ = std::thread([this] { run(); });
 }
 

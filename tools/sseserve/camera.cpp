@@ -9,6 +9,10 @@
 namespace camring::sseserve {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto kTick = 100ms;                       // while somebody watches both channels
+constexpr auto kSlowTick = 250ms;                   // else
 constexpr std::int64_t kSlew = 10'000'000;          // of the hold, a tick: no jump that anybody sees
 constexpr std::int64_t kForgotten = 3'000'000'000;  // without a pair, what was known holds no more
 constexpr std::int64_t kBack = 1'000'000'000;       // fresh for so long, and viewers are moved back
@@ -137,14 +141,15 @@ bool Camera::leads(Channel channel, const Track& track, std::int64_t now_ns) noe
 void Camera::seen(Channel channel, Track& track, const Unit& unit) {
   if (tracks_[1].empty() || tracks_[0].empty()) return;
   // What is held back becomes due without anything new arriving.
-  if (channel == Channel::raw && hold_ns_ > 0) {
+  if (channel == Channel::raw && hold_ns_ > 0 && track.viewers() > 0) {
     server_.after(std::chrono::nanoseconds(hold_ns_), [&track, alive = std::weak_ptr(alive_)] {
       if (!alive.expired()) track.wake_viewers();
     });
   }
   if (!leads(channel, track, unit.available_ns)) return;
   const auto side = channel == Channel::raw ? sync::Side::a : sync::Side::b;
-  pairer_.add(side, {unit.source_number, unit.source_capture_ns, unit.available_ns, 0, false});
+  // Not when it was made: of a ring that nobody watches, that is later.
+  pairer_.add(side, {unit.source_number, unit.source_capture_ns, unit.complete_ns, 0, false});
   if (pairer_.take_break()) raw_.clear(), left_.clear(), policy_.restart();
   while (const auto pair = pairer_.take()) {
     const std::uint64_t before = left_.violations();
@@ -193,8 +198,8 @@ SyncState Camera::sync(bool with_drift) const {
   return state;
 }
 
-// The hold follows what is measured, a little at a time.
-void Camera::steer(std::int64_t now_ns) {
+// The hold follows what is measured; where somebody sees it, a little at a time.
+void Camera::steer(std::int64_t now_ns, bool seen) {
   std::int64_t target = 0;
   if (raw_.pairs() >= kEnoughPairs && now_ns - last_pair_ns_ < kForgotten) {
     const auto suggestion = raw_.suggestion();
@@ -204,7 +209,7 @@ void Camera::steer(std::int64_t now_ns) {
     // More than history keeps would never become due.
     target = policy_.hold_ns(std::min(target, HoldPolicy::kLongest));
   }
-  hold_ns_ += std::clamp(target - hold_ns_, -kSlew, kSlew);
+  hold_ns_ = seen ? hold_ns_ + std::clamp(target - hold_ns_, -kSlew, kSlew) : target;
   hold_gauge_.set(static_cast<double>(hold_ns_) * 1e-9);
 }
 
@@ -251,19 +256,22 @@ void Camera::mind(Session& session, std::int64_t now_ns) {
   }
 }
 
-void Camera::tick(std::int64_t now_ns) {
+std::chrono::nanoseconds Camera::tick(std::int64_t now_ns) {
   // The memory of a session that is gone stays until its last trace goes.
   std::erase_if(sessions_, [](const auto& one) { return one.expired(); });
-  steer(now_ns);
+  const auto all = sessions();
+  const bool dual = std::any_of(all.begin(), all.end(), [](const auto& one) { return one->order().dual; });
+  steer(now_ns, dual);
   const bool tell = now_ns - told_ns_ >= kTellEvery;
   if (tell) told_ns_ = now_ns;
-  const net::ChunkPtr state = tell ? sync_event() : nullptr;
-  for (const auto& session : sessions()) {
+  const net::ChunkPtr state = tell && dual ? sync_event() : nullptr;
+  for (const auto& session : all) {
     mind(*session, now_ns);
     if (!state || !session->order().dual) continue;
     session->tell_all("sync", state);
     session->look();
   }
+  return dual ? kTick : kSlowTick;
 }
 
 // The same for all who watch.

@@ -51,8 +51,8 @@ class Camera {
   [[nodiscard]] bool fallen_back() const noexcept { return policy_.fallen(); }
   [[nodiscard]] bool alive() const noexcept;
 
-  /// Ten times a second: holds, staleness, heartbeats, tokens.
-  void tick(std::int64_t now_ns);
+  /// Holds, staleness, heartbeats, tokens. @return after how long it shall be called again
+  std::chrono::nanoseconds tick(std::int64_t now_ns);
   void end_all(std::string_view reason);
 
  private:
@@ -60,7 +60,7 @@ class Camera {
   [[nodiscard]] bool leads(Channel channel, const Track& track, std::int64_t now_ns) noexcept;
   void judge(std::int64_t offset_ns);
   [[nodiscard]] std::int64_t hold_of(Channel channel) const noexcept;
-  void steer(std::int64_t now_ns);
+  void steer(std::int64_t now_ns, bool seen);
   void mind(Session& session, std::int64_t now_ns);
   [[nodiscard]] net::ChunkPtr sync_event() const;
   [[nodiscard]] bool stale(const Track& track, std::int64_t now_ns, std::int64_t since_ns = 0) const;

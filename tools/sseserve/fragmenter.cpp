@@ -200,7 +200,8 @@ void Fragmenter::emit(std::string_view event, const About& first, bool key, cons
   unit->key = key;
   unit->source_number = info.source_number;
   unit->source_capture_ns = info.source_capture_ns;
-  unit->available_ns = past_ ? last_.info.publish_ns : monotonic_ns();
+  unit->complete_ns = last_.info.publish_ns;
+  unit->available_ns = past_ ? unit->complete_ns : monotonic_ns();
   unit->init = init_;
   const std::string json = text({{"channel", to_string(options_.channel)},
                                  {"quality", options_.quality},

@@ -18,7 +18,8 @@
 namespace camring::sseserve {
 namespace {
 
-constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::nanoseconds kLongestTick =
+    std::chrono::milliseconds(250);                  // an order to stop is heard so soon
 constexpr std::chrono::milliseconds kFarewell{150};  // for "bye" to go out
 
 // A ring that is there and can't be served is said at once; one that is not there yet is waited for.
@@ -102,14 +103,17 @@ ExitCode Sseserve::run(app::Context& context) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(quit.get(), &one, sizeof one);
   };
-  server.every(kTick, [&] {
+  const std::function<void()> tick = [&] {
     const std::int64_t now = monotonic_ns();
-    for (const auto& camera : cameras) camera->tick(now);
+    auto next = kLongestTick;
+    for (const auto& camera : cameras) next = std::min(next, camera->tick(now));
+    server.after(next, tick);
     if (!context.stop.requested() || std::exchange(ending, true)) return;
     all.close();
     for (const auto& camera : cameras) camera->end_all("server stops");
     server.after(kFarewell, end_now);
-  });
+  };
+  tick();
   unsigned reloads = context.stop.reloads();
   server.every(std::chrono::seconds(1), [&] {
     // That its threads go round is what this tool can promise of itself; cameras may come and go.

@@ -14,14 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kLookNs = 200'000'000;   // between looks at a silent writer
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
-constexpr std::int64_t kWantNs = 5'000'000'000;     // how long a question keeps an encoder going
-constexpr std::int64_t kHungNs = 5'000'000'000;     // a thread that did not go round for so long hangs
 constexpr std::int64_t kPastNs = 200'000'000;       // frames of the ring that are older were there before
+constexpr std::int64_t kSilenceNs = 200'000'000;    // frames that come in one go are less than that apart
 constexpr std::int64_t kUnwatchedNs = 250'000'000;  // between deliveries while nobody watches
-constexpr std::int64_t kFlowNs = 200'000'000;       // frames that come more often wake the thread themselves
 constexpr std::size_t kMaxInbox = 64;  // the event loop stalls: what comes then is left out up to a keyframe
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
 
@@ -31,6 +28,12 @@ FrameInfo sane(FrameInfo info, std::int64_t now) noexcept {
   if (info.source_capture_ns < 0 || info.source_capture_ns > now + kAheadNs) info.source_capture_ns = now;
   info.publish_ns = std::clamp<std::int64_t>(info.publish_ns, 0, now);
   return info;
+}
+
+TrackState starting(const std::string& ring) {
+  TrackState state;
+  state.reason = no_frame_because(state.writer, ring);
+  return state;
 }
 
 app::Labels labels(const std::string& camera, Channel channel, const std::string& ring) {
@@ -65,19 +68,12 @@ Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions
       viewers_gauge_(metrics.gauge("clients", "Viewers now.", labels(camera_, channel, spec_.ring))),
       source_up_(
           metrics.gauge("source_up", "1 while fresh frames come.", labels(camera_, channel, spec_.ring))),
+      state_(starting(spec_.ring)),
       fragmenter_({channel_, spec_.name, id_begin_, options_.fragment_time,
                    [this](std::shared_ptr<Unit> unit) { hand_over(std::move(unit)); }},
-                  unfit_total_, late_total_) {
-  state_.reason = no_frame_because(WriterState::starting, spec_.ring);
-  beat_ns_.store(monotonic_ns());
-  want();  // an encoder that works on demand shows at once whether it can
-  thread_ = std::thread([this] { run_thread(); });
-}
-
-Track::~Track() {
-  stop();
-  thread_.join();
-}
+                  unfit_total_, late_total_),
+      // What the ring holds is for clients of an earlier run that come back.
+      follower_(spec_.ring, {.start = ReadStart::oldest, .label = "sseserve", .doze = true}, *this) {}
 
 TrackState Track::state() const {
   const std::lock_guard lock(mutex_);
@@ -101,12 +97,8 @@ std::optional<EventMark> Track::mark_of(std::string_view id) const noexcept {
   return mark && mark->published_ns <= monotonic_ns() ? mark : std::nullopt;
 }
 
-void Track::want() noexcept { wanted_until_ns_.store(monotonic_ns() + kWantNs); }
-
-bool Track::alive() const noexcept { return monotonic_ns() - beat_ns_.load() < kHungNs; }
-
 void Track::add(Viewer* viewer) {
-  watched_.fetch_add(1);
+  follower_.set_watchers(viewers_.size() + 1);
   take_in();  // what waited because nobody watched
   viewers_.push_back(viewer);
   viewers_gauge_.set(static_cast<double>(viewers_.size()));
@@ -117,7 +109,7 @@ void Track::remove(Viewer* viewer) noexcept {
   if (found == viewers_.end()) return;
   *found = viewers_.back();
   viewers_.pop_back();
-  watched_.fetch_sub(1);
+  follower_.set_watchers(viewers_.size());
   viewers_gauge_.set(static_cast<double>(viewers_.size()));
 }
 
@@ -157,7 +149,7 @@ void Track::hand_over(UnitPtr unit) {
     const std::lock_guard lock(inbox_mutex_);
     inbox_.push_back(std::move(unit));
     // While nobody watches, the loop sleeps on: history and measurements can wait a little.
-    const bool can_wait = watched_.load() == 0 && inbox_.size() < kMaxInbox / 2 &&
+    const bool can_wait = !follower_.watched() && inbox_.size() < kMaxInbox / 2 &&
                           inbox_.back()->available_ns - inbox_.front()->available_ns < kUnwatchedNs;
     if (told_ || can_wait) return;
     told_ = true;
@@ -167,24 +159,27 @@ void Track::hand_over(UnitPtr unit) {
   });
 }
 
-void Track::take_frame(RingReader& reader, const FrameView& view) {
+bool Track::take(RingReader& reader, const FrameView& view) {
   missed_total_.add(view.missed);
   RingFrame frame;
   if (!reader.copy(view, frame.bytes, &frame.metadata)) {
     overwritten_total_.add();
-    return fragmenter_.await_keyframe();
+    fragmenter_.await_keyframe();
+    return true;
   }
   const std::int64_t now = monotonic_ns();
   const FrameInfo info = sane(view.info, now);
-  if (info.publish_ns <= last_publish_ns_) return;  // had already, before the ring had to be opened anew
+  if (info.publish_ns <= last_publish_ns_)
+    return false;  // had already, before the ring had to be opened anew
   last_frame_ns_ = now;
   last_publish_ns_ = info.publish_ns;
   past_ = past_ && now - info.publish_ns > kPastNs;
   // What lies in the ring can wait for the event loop, which may not even go round yet.
-  while (past_ && queue_is_full() && !quit_.load()) std::this_thread::sleep_for(1ms);
+  while (past_ && queue_is_full() && follower_.running()) std::this_thread::sleep_for(1ms);
   if (queue_is_full()) {
     late_total_.add();
-    return fragmenter_.await_keyframe();
+    fragmenter_.await_keyframe();
+    return true;
   }
   frame.info = info;
   frame.wall_offset_ns = reader.wall_offset_ns();
@@ -202,7 +197,7 @@ void Track::take_frame(RingReader& reader, const FrameView& view) {
     state_.capture_ns = info.source_capture_ns;
     const std::int64_t period = fragmenter_.period_ns();
     state_.fps = period > 0 ? 1e9 / static_cast<double>(period) : 0;
-    if (!fresh) return;
+    if (!fresh) return true;
     state_.writer = WriterState::live;
     state_.coming = true;
     state_.ready = ready;
@@ -214,6 +209,7 @@ void Track::take_frame(RingReader& reader, const FrameView& view) {
   source_up_.set(ready ? 1 : 0);
   if (ready) fault_.clear("ring " + spec_.ring + " gives pictures");
   if (!trouble.empty()) fault_.report("ring " + spec_.ring + ": " + trouble);
+  return true;
 }
 
 // What the fragmenter knows of the stream by now.
@@ -223,110 +219,46 @@ void Track::note_stream() {
   if (state_.format != fragmenter_.format()) state_.format = fragmenter_.format();
 }
 
-void Track::set_reason(const std::string& reason, WriterState writer, bool coming) {
+std::string Track::unfit(const FrameFormat& format) const {
+  if (format.compressed()) return {};
+  return "ring '" + spec_.ring + "' holds " + describe(format) +
+         ", which browsers don't play; serve the ring that this makes: shmpub " + spec_.ring + " --out " +
+         spec_.ring + ".h264:h264";
+}
+
+// Where the ring was only opened once more, what is known of its stream still holds.
+void Track::begin(RingReader& reader, bool anew) {
+  if (!anew && fragmenter_.format().codec == reader.format().codec) return;
+  fragmenter_.begin(reader.format());
+  note_stream();
+}
+
+void Track::silent(RingReader* reader, const Silence& silence) {
   {
     const std::lock_guard lock(mutex_);
-    state_.writer = writer;
-    state_.coming = coming;
-    if (reason.empty()) return;
+    state_.writer = silence.writer;
+    state_.coming = silence.coming;
+    if (silence.reason.empty()) return;
     state_.ready = false;
-    state_.reason = reason;
+    state_.reason = silence.reason;
     state_.fps = 0;
   }
   source_up_.set(0);
-  fault_.report("ring " + spec_.ring + ": " + reason);
+  fault_.report(reader != nullptr ? "ring " + spec_.ring + ": " + silence.reason : silence.reason);
 }
 
-// Why there is nothing to show; empty when all is well.
-std::string Track::trouble(const RingReader& reader, WriterState writer, std::int64_t now) const {
-  if (reader.attached() && !reader.format().compressed()) {
-    return "ring '" + spec_.ring + "' holds " + describe(reader.format()) +
-           ", which browsers don't play; serve the ring that this makes: shmpub " + spec_.ring + " --out " +
-           spec_.ring + ".h264:h264";
-  }
-  if (writer != WriterState::live && writer != WriterState::starting)
-    return no_frame_because(writer, spec_.ring);
-  // An encoder that works on demand gives nothing while nobody asks: that is no fault.
-  if (!demanded_ && last_frame_ns_ != 0) return {};
-  if (now - std::max(last_frame_ns_, demanded_since_ns_) <= options_.stale_after.count()) return {};
-  return no_frame_because(writer, spec_.ring);
-}
-
-// Called while nothing comes: says why.
-void Track::look(RingReader& reader) {
+void Track::round(RingReader& reader, bool demanded) {
   const std::int64_t now = monotonic_ns();
-  if (now - looked_ns_ < kLookNs) return;
-  looked_ns_ = now;
-  const WriterState writer = reader.writer_state();
-  const bool unfit = reader.attached() && !reader.format().compressed();
-  const bool coming = !unfit && (writer == WriterState::live || writer == WriterState::starting);
-  {
-    const std::lock_guard lock(mutex_);
-    if (coming && !state_.coming) want();  // back: an encoder that works on demand shows whether it can
-  }
-  set_reason(trouble(reader, writer, now), writer, coming);
-}
-
-void Track::track_demand(RingReader& reader) {
-  const std::int64_t now = monotonic_ns();
-  const bool wanted = watched_.load() > 0 || now < wanted_until_ns_.load();
-  if (wanted && now - asked_ns_ > kAskNs) {
-    asked_ns_ = now;
-    const auto answer = ask_writer(RingPaths(spec_.ring).sock, kAskMs);
-    const std::lock_guard lock(mutex_);
-    state_.correction_ns = answer && answer->correction ? answer->correction->delay_ns : 0;
-  }
-  if (wanted == demanded_) return;
-  demanded_ = wanted;
-  demanded_since_ns_ = now;
-  reader.set_demand(wanted);
-}
-
-void Track::step(RingReader& reader) {
-  track_demand(reader);
-  if (demanded_ && ask_key_.exchange(false)) reader.request_keyframe();
-  FrameView view;
-  // Short naps while there is nobody to wait for and nothing comes: a first viewer is noticed soon.
-  const bool flows = monotonic_ns() - last_frame_ns_ < kFlowNs;
-  const auto patience = demanded_ || flows ? 100ms : 20ms;
-  // Of pictures without groups the newest alone would be taken; for who comes back all that the ring holds
-  // is.
-  const bool all = past_ && reader.attached() && reader.format().codec == Codec::mjpeg;
-  const ReadStatus status = all ? reader.next(view, patience) : reader.newest(view, patience);
-  const bool other = status == ReadStatus::frame && fragmenter_.format().codec != reader.format().codec;
-  if (other || status == ReadStatus::moved) {
-    fragmenter_.begin(reader.format());
-    note_stream();
-  }
-  if (status == ReadStatus::frame && reader.format().compressed()) return take_frame(reader, view);
-  if (status == ReadStatus::timeout && !fragmenter_.empty() &&
-      monotonic_ns() - last_frame_ns_ > options_.fragment_time.count()) {
-    fragmenter_.flush();  // nothing has followed for as long as a fragment lasts
-  }
-  look(reader);
-}
-
-void Track::run_thread() {
-  ReaderOptions options;
-  options.label = "sseserve";
-  options.start = ReadStart::oldest;  // for clients of an earlier run that come back
-  std::optional<RingReader> reader;
-  while (!quit_.load()) {
-    beat_ns_.store(monotonic_ns());
-    try {
-      if (!reader) {
-        reader.emplace(spec_.ring, options);
-        options.start = ReadStart::newest;
-        if (!reader->attached()) look(*reader);  // said at once, not after a wait
-      }
-      step(*reader);
-    } catch (const Error& error) {  // the ring can't be opened now: not permitted, damaged
-      set_reason(error.what(), WriterState::absent, false);
-      reader.reset();
-      demanded_ = false;
-      std::this_thread::sleep_for(kLookNs * 1ns);
-    }
-  }
+  // Nothing has followed for as long as a fragment lasts.
+  if (!fragmenter_.empty() && now - last_frame_ns_ > std::max(options_.fragment_time.count(), kSilenceNs))
+    fragmenter_.flush();
+  if (!demanded) return;
+  if (ask_key_.exchange(false)) reader.request_keyframe();
+  if (now - asked_ns_ <= kAskNs) return;
+  asked_ns_ = now;
+  const auto answer = ask_writer(RingPaths(spec_.ring).sock, kAskMs);
+  const std::lock_guard lock(mutex_);
+  state_.correction_ns = answer && answer->correction ? answer->correction->delay_ns : 0;
 }
 
 }  // namespace camring::sseserve

@@ -1,5 +1,5 @@
-// One ring's way to its viewers: a thread that reads the ring, has a Fragmenter make units of its frames, and
-// hands them to the event loop, where the last groups of pictures are kept.
+// One ring's way to its viewers: a Fragmenter makes units of its frames, which go to the event loop, where
+// the last groups of pictures are kept.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/log.h"
@@ -17,7 +16,7 @@
 #include "history.h"
 #include "net/server.h"
 #include "options.h"
-#include "ring/ring_reader.h"
+#include "ring/ring_follower.h"
 #include "unit.h"
 
 namespace camring::sseserve {
@@ -47,22 +46,21 @@ struct TrackOptions {
   std::chrono::nanoseconds stale_after = std::chrono::seconds(2);
 };
 
-/// The thread runs from construction to stop() or destruction. state() and stop() from any thread; the rest
+/// The ring is read from construction to stop() or destruction. state() and stop() from any thread; the rest
 /// from the event loop's.
-class Track {
+class Track final : private FrameSink {
  public:
   Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions options, net::Server& server,
         app::Metrics& metrics);
-  ~Track();
   Track(const Track&) = delete;
   Track& operator=(const Track&) = delete;
-  void stop() noexcept { quit_.store(true); }  ///< does not wait: the thread ends soon
+  void stop() noexcept { follower_.stop(); }  ///< does not wait: reading ends soon
 
   [[nodiscard]] Channel channel() const noexcept { return channel_; }
   [[nodiscard]] const std::string& quality() const noexcept { return spec_.name; }
   [[nodiscard]] const std::string& ring() const noexcept { return spec_.ring; }
   [[nodiscard]] TrackState state() const;
-  [[nodiscard]] bool alive() const noexcept;
+  [[nodiscard]] bool alive() const noexcept { return follower_.alive(); }
   [[nodiscard]] bool coming() const;  ///< TrackState::coming
   [[nodiscard]] Codec codec() const;  ///< none: not known yet
 
@@ -76,22 +74,24 @@ class Track {
   void wake_viewers();
   [[nodiscard]] std::size_t viewers() const noexcept { return viewers_.size(); }
   /// Somebody wants units now and for some seconds; viewers want them as long as they last.
-  void want() noexcept;
+  void want() noexcept { follower_.want(); }
   std::function<void(const Unit&)> on_unit;  ///< after each one, in the event loop
 
  private:
-  void run_thread();
-  void step(RingReader& reader);
-  void take_frame(RingReader& reader, const FrameView& view);
+  // FrameSink
+  [[nodiscard]] std::string unfit(const FrameFormat& format) const override;
+  void begin(RingReader& reader, bool anew) override;
+  [[nodiscard]] bool take(RingReader& reader, const FrameView& view) override;
+  void silent(RingReader* reader, const Silence& silence) override;
+  void round(RingReader& reader, bool demanded) override;
+  [[nodiscard]] bool wants_all() const override { return past_; }
+  [[nodiscard]] std::chrono::nanoseconds patience() const override { return options_.stale_after; }
+
   void hand_over(UnitPtr unit);
   [[nodiscard]] bool queue_is_full();
   void take_in();
   void arrived(UnitPtr unit);
-  void look(RingReader& reader);
-  void track_demand(RingReader& reader);
   void note_stream();
-  void set_reason(const std::string& reason, WriterState writer, bool coming);
-  [[nodiscard]] std::string trouble(const RingReader& reader, WriterState writer, std::int64_t now) const;
 
   std::string camera_;
   Channel channel_;
@@ -103,30 +103,25 @@ class Track {
   app::Gauge &viewers_gauge_, &source_up_;
   app::RepeatingFault fault_;
 
-  std::atomic<bool> quit_{false};
-  std::atomic<int> watched_{0};
   std::atomic<bool> ask_key_{false};
-  std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
   mutable std::mutex mutex_;  // guards state_
   TrackState state_;
   std::mutex inbox_mutex_;      // guards what follows
   std::vector<UnitPtr> inbox_;  // of the event loop
   bool told_ = false;           // it is to take them in
 
-  // The thread's own.
+  // The ring's thread's own.
   Fragmenter fragmenter_;
-  bool past_ = true;                  // what comes lay in the ring before this thread was there
+  bool past_ = true;                  // what comes lay in the ring before anybody read it
   std::int64_t last_publish_ns_ = 0;  // of the last frame taken
-  std::int64_t last_frame_ns_ = 0, looked_ns_ = 0, asked_ns_ = 0;
-  bool demanded_ = false;
-  std::int64_t demanded_since_ns_ = 0;
+  std::int64_t last_frame_ns_ = 0, asked_ns_ = 0;
 
   // The event loop's own.
   History history_;
   std::vector<Viewer*> viewers_;
 
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // tasks in the loop look whether it is still there
-  std::thread thread_;
+  RingFollower follower_;                                  // the last: it ends before what it uses
 };
 
 }  // namespace camring::sseserve

@@ -32,8 +32,9 @@ struct Unit {
   bool key = false;            ///< a player can start here
   std::uint64_t source_number = 0;
   std::int64_t source_capture_ns = 0;  ///< CLOCK_MONOTONIC
-  std::int64_t available_ns = 0;  ///< when it was made (of a past one: put into the ring), CLOCK_MONOTONIC
-  bool past = false;              ///< lay in the ring before the track was there
+  std::int64_t complete_ns = 0;        ///< when the ring had all of it, CLOCK_MONOTONIC
+  std::int64_t available_ns = 0;       ///< when it was made (of a past one: complete), CLOCK_MONOTONIC
+  bool past = false;                   ///< lay in the ring before the track was there
   std::shared_ptr<const Init> init;
   net::ChunkPtr event;  ///< as server-sent event, detections in front of it
   net::ChunkPtr bytes;  ///< moof and mdat, or the JPEG

@@ -24,6 +24,8 @@ namespace bench {
 namespace {
 
 constexpr int kTimes = 30;
+constexpr std::int64_t kRoused =
+    6'000'000'000;  // for so long a server is awake after its start, and after a question
 constexpr std::string_view kStreams = "/streams/sse/bench/";
 
 // One connection, one thing at a time.
@@ -150,6 +152,18 @@ double switch_ms(int port) {
   });
 }
 
+// What it costs to keep ready for viewers, in each of some seconds.
+std::vector<double> idle_ms(pid_t server) {
+  sleep_until(camring::monotonic_ns() + kRoused);
+  std::vector<double> times;
+  for (int second = 0; second < 5; ++second) {
+    const double before = cpu_seconds(server);
+    sleep_until(camring::monotonic_ns() + 1'000'000'000);
+    times.push_back((cpu_seconds(server) - before) * 1e3);
+  }
+  return times;
+}
+
 void time_with(int port, const std::string& viewers) {
   row("connection to first fragment", viewers, many([&] { return first_fragment_ms(port); }), "50");
   row("switch to the other channel's first fragment", viewers, many([&] { return switch_ms(port); }), "100");
@@ -180,6 +194,7 @@ void time_answers(const std::string& program, int viewers) {
   {
     const Content content = make_content(rate_for(1));
     const RunningServer server = side->start(content);  // for its rings
+    row("CPU a second with two rings that nobody watches", "0", idle_ms(server.process.pid()), "");
     row("start to the answer of /healthz", "0", many([&] { return start_ms(program); }), "10");
     time_with(server.port, "0");
   }

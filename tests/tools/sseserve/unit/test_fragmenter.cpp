@@ -113,6 +113,8 @@ TEST_CASE("fragmenter: fragments last as they should, and end at keyframes") {
   REQUIRE(bench.units.size() == 3);
   CHECK(bench.units[1]->source_number == 3);
   CHECK_FALSE(bench.units[1]->key);
+  CHECK(bench.units[0]->complete_ns == kStartNs + 2 * kFrameNs + 1'000'000);
+  CHECK(bench.units[0]->available_ns > bench.units[0]->complete_ns);
   CHECK(has(*bench.units[0], "\"duration\":120.0"));
   CHECK(has(*bench.units[1], "\"duration\":80.0"));
   CHECK_FALSE(bench.fragmenter.empty());
@@ -215,6 +217,7 @@ TEST_CASE("fragmenter: pictures go out one by one, whole ones alone") {
   REQUIRE(bench.units.size() == 1);
   CHECK(bench.units[0]->key);
   CHECK(bench.units[0]->past);
+  CHECK(bench.units[0]->complete_ns == 77);
   CHECK(bench.units[0]->available_ns == 77);
   CHECK(has(*bench.units[0], "event: jpeg\n"));
   CHECK(*bench.units[0]->bytes->body == frame.bytes);

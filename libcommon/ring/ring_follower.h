@@ -1,0 +1,104 @@
+// A thread that reads one ring for as long as it lives, whatever becomes of the ring, its writer and who
+// watches.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "ring/ring_reader.h"
+
+namespace camring {
+
+/// Why a ring gives nothing now.
+struct Silence {
+  WriterState writer = WriterState::absent;
+  bool coming = false;  ///< frames may come by themselves: a writer is there, and its ring is of use
+  std::string reason;   ///< for people; empty: nothing is wrong
+};
+
+/// What is done with a ring's frames. All is called from the follower's thread.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  /// What is wrong with frames of this format, with the cure; empty: nothing. Those with something wrong are
+  /// not handed over.
+  [[nodiscard]] virtual std::string unfit(const FrameFormat& format) const = 0;
+  /// Frames of reader.format() follow. @param anew  of another generation; else the ring was opened, perhaps
+  /// once more after an error
+  virtual void begin(RingReader& reader, bool anew) = 0;
+  /// A frame. False: it is none that can be shown.
+  [[nodiscard]] virtual bool take(RingReader& reader, const FrameView& view) = 0;
+  /// Nothing that can be shown: called a few times a second while that lasts.
+  /// @param reader  null: the ring can't be opened
+  virtual void silent(RingReader* reader, const Silence& silence) = 0;
+  /// Before each wait, to ask the writer for things. @param demanded  somebody watches
+  virtual void round(RingReader& reader, bool demanded) { (void)reader, (void)demanded; }
+  /// Whether each picture is wanted, where they don't build on each other, and not the newest alone.
+  [[nodiscard]] virtual bool wants_all() const { return true; }
+  /// After how long without a frame something is wrong.
+  [[nodiscard]] virtual std::chrono::nanoseconds patience() const = 0;
+};
+
+struct FollowerOptions {
+  ReadStart start = ReadStart::newest;  ///< of the first reader; later ones begin with the newest frame
+  std::string label = {};               ///< as ReaderOptions::label
+  /// While nobody watches, what came is taken five times a second instead of each frame when it comes.
+  bool doze = false;
+  std::chrono::nanoseconds want_time =
+      std::chrono::seconds(5);  ///< how long a question keeps an encoder going
+};
+
+/// The thread runs from construction to destruction, so the sink must be there before and after: as its
+/// owner's last member a follower begins last and ends first. Demand for frames is told to the writer while
+/// somebody watches, and for some seconds after want(). All calls from any thread.
+class RingFollower {
+ public:
+  RingFollower(std::string ring, FollowerOptions options, FrameSink& sink);
+  ~RingFollower();
+  RingFollower(const RingFollower&) = delete;
+  RingFollower& operator=(const RingFollower&) = delete;
+
+  void stop() noexcept;                           ///< does not wait: the thread ends soon
+  void want() noexcept;                           ///< somebody is about to watch
+  void set_watchers(std::size_t count) noexcept;  ///< who watches now
+  [[nodiscard]] bool running() const noexcept { return !quit_.load(); }  ///< not told to stop
+  [[nodiscard]] bool watched() const noexcept { return watchers_.load() > 0; }
+  [[nodiscard]] bool wanted() const noexcept;  ///< watched, or soon
+  /// Whether the thread goes round: what a watchdog wants to know.
+  [[nodiscard]] bool alive() const noexcept;
+
+ private:
+  void run();
+  void begin(RingReader& reader, bool anew);
+  void step(RingReader& reader);
+  void look(RingReader& reader);
+  [[nodiscard]] Silence silence_of(const RingReader& reader, std::int64_t now) const;
+  void tell_demand(RingReader& reader);
+  void rouse() noexcept;
+  void doze();
+
+  const std::string ring_;
+  FollowerOptions options_;
+  FrameSink& sink_;
+  std::atomic<bool> quit_{false};
+  std::atomic<std::size_t> watchers_{0};
+  std::atomic<std::int64_t> wanted_until_ns_{0}, beat_ns_{0};
+  std::mutex mutex_;  // guards nothing: between the look at what is wanted and the sleep nothing is missed
+  std::condition_variable roused_;
+
+  // The thread's own.
+  std::string unfit_;  // what is wrong with the format at hand
+  bool demanded_ = false, coming_ = true;
+  bool drained_ = false;  // the ring has nothing more, for now
+  std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0;
+
+  std::thread thread_;
+};
+
+}  // namespace camring
