@@ -28,7 +28,8 @@ class Rings(ToolTest):
         self.scene = 120 + 40 * numpy.sin(x / 9) * numpy.cos(y / 7) + (x // 40 + y // 30) % 2 * 30
 
     def camera(self, fps=30, codec=rings.RAW, frames=64):
-        camera = rings.Camera(self.lib, "cam0", codec, WIDTH, HEIGHT, fps=fps, pixels=rings.GRAY8, frames=frames)
+        camera = rings.Camera(self.lib, "cam0", codec, WIDTH, HEIGHT, fps=fps, pixels=rings.GRAY8, frames=frames,
+                              beats=True)
         self.addCleanup(lambda: camera.handle and camera.close())
         return camera
 
@@ -100,7 +101,6 @@ class Rings(ToolTest):
         self.assertEqual(self.once()[:2], ("OK", []))
 
         def stale():
-            camera.beat()
             return "stale" in self.once("--max-age", "200ms")[1]
         wait_for("the ring to be stale", stale)
 
