@@ -53,6 +53,7 @@ void RingFollower::rouse() noexcept {
 }
 
 void RingFollower::doze() {
+  dozed_ = true;
   std::unique_lock lock(mutex_);
   roused_.wait_for(lock, kDoze, [this] { return quit_.load() || wanted(); });
 }
@@ -97,13 +98,14 @@ void RingFollower::begin(RingReader& reader, bool anew) {
 void RingFollower::step(RingReader& reader) {
   tell_demand(reader);
   sink_.round(reader, demanded_);
-  const bool at_leisure = options_.doze && !demanded_;
-  if (at_leisure && std::exchange(drained_, false)) return doze();
+  if (!demanded_ && std::exchange(drained_, false)) return doze();
   FrameView view;
-  const auto patience = at_leisure ? 0ms : demanded_ ? 50ms : 20ms;
-  // Who dozes is always behind: that is not to be called a loss.
-  const ReadStatus status =
-      at_leisure || sink_.wants_all() ? reader.next(view, patience) : reader.newest(view, patience);
+  const auto patience = demanded_ ? 50ms : 0ms;
+  // What is passed over because nobody watched is not to be called a loss.
+  const bool glance = std::exchange(dozed_, false);
+  const ReadStatus status = sink_.wants_all() ? reader.next(view, patience)
+                            : glance          ? reader.glance(view)
+                                              : reader.newest(view, patience);
   drained_ = status == ReadStatus::timeout;
   if (status == ReadStatus::moved) begin(reader, true);
   if (status == ReadStatus::frame && unfit_.empty() && sink_.take(reader, view)) {

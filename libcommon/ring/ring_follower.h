@@ -39,7 +39,8 @@ class FrameSink {
   virtual void silent(RingReader* reader, const Silence& silence) = 0;
   /// Before each wait, to ask the writer for things. @param demanded  somebody watches
   virtual void round(RingReader& reader, bool demanded) { (void)reader, (void)demanded; }
-  /// Whether each picture is wanted, where they don't build on each other, and not the newest alone.
+  /// Where pictures don't build on each other: whether each is wanted, and not the newest alone. Of video
+  /// each is.
   [[nodiscard]] virtual bool wants_all() const { return true; }
   /// After how long without a frame something is wrong.
   [[nodiscard]] virtual std::chrono::nanoseconds patience() const = 0;
@@ -48,15 +49,14 @@ class FrameSink {
 struct FollowerOptions {
   ReadStart start = ReadStart::newest;  ///< of the first reader; later ones begin with the newest frame
   std::string label = {};               ///< as ReaderOptions::label
-  /// While nobody watches, what came is taken five times a second instead of each frame when it comes.
-  bool doze = false;
   std::chrono::nanoseconds want_time =
       std::chrono::seconds(5);  ///< how long a question keeps an encoder going
 };
 
 /// The thread runs from construction to destruction, so the sink must be there before and after: as its
 /// owner's last member a follower begins last and ends first. Demand for frames is told to the writer while
-/// somebody watches, and for some seconds after want(). All calls from any thread.
+/// somebody watches, and for some seconds after want(); at other times the thread dozes: it looks five times
+/// a second at what came, and whoever comes rouses it. All calls from any thread.
 class RingFollower {
  public:
   RingFollower(std::string ring, FollowerOptions options, FrameSink& sink);
@@ -96,6 +96,7 @@ class RingFollower {
   std::string unfit_;  // what is wrong with the format at hand
   bool demanded_ = false, coming_ = true;
   bool drained_ = false;  // the ring has nothing more, for now
+  bool dozed_ = false;    // since the last look at it
   std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0;
 
   std::thread thread_;

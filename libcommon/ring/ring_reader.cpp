@@ -224,6 +224,11 @@ ReadStatus RingReader::newest(FrameView& view, std::chrono::nanoseconds timeout)
   return guarded([&] { return state_->wait_and_take(view, timeout, true); });
 }
 
+ReadStatus RingReader::glance(FrameView& view) {
+  state_->fresh = true;
+  return newest(view, std::chrono::nanoseconds(0));
+}
+
 bool RingReader::still_valid(const FrameView& view) const noexcept {
   return state_->view && state_->view->still_valid(view);
 }

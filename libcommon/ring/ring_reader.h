@@ -65,6 +65,9 @@ class RingReader {
   /// As next(), but skips to the newest frame at once when more than one is waiting. For raw and MJPEG.
   [[nodiscard]] ReadStatus newest(FrameView& view, std::chrono::nanoseconds timeout);
 
+  /// As newest() without waiting, and what is passed over is not missed: for who looks only now and then.
+  [[nodiscard]] ReadStatus glance(FrameView& view);
+
   /// Whether the view's bytes have been the frame's, whole, up to this call.
   [[nodiscard]] bool still_valid(const FrameView& view) const noexcept;
 

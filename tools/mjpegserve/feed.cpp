@@ -184,13 +184,15 @@ bool Feed::take(RingReader& reader, const FrameView& view) {
   if (stood_in_ns_ > last_frame_ns_)
     last_capture_ns_ = 0;  // the time without a camera says nothing of its rate
   last_frame_ns_ = now;
-  if (last_capture_ns_ != 0 && view.info.capture_ns > last_capture_ns_) {
+  const FrameInfo& info = view.info;
+  if (last_capture_ns_ != 0 && info.capture_ns > last_capture_ns_ && info.number > last_number_) {
     const std::int64_t known = period_ns_.load();
     const std::int64_t period =
-        (view.info.capture_ns - last_capture_ns_) / static_cast<std::int64_t>(view.missed + 1);
+        (info.capture_ns - last_capture_ns_) / static_cast<std::int64_t>(info.number - last_number_);
     period_ns_.store(known == 0 || period > 4 * known ? period : (known * 9 + period) / 10);
   }
-  last_capture_ns_ = view.info.capture_ns;
+  last_capture_ns_ = info.capture_ns;
+  last_number_ = info.number;
   {
     const std::lock_guard lock(mutex_);
     state_.frames += 1;

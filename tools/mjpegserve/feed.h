@@ -75,6 +75,8 @@ class Feed final : private FrameSink {
                   std::function<void(const std::optional<Snapshot>&)> callback);
   /// Somebody wants pictures now and for some seconds; streams want them as long as they last.
   void want() noexcept { follower_.want(); }
+  /// Whether somebody does: if not, newest() may lag behind the ring.
+  [[nodiscard]] bool wanted() const noexcept { return follower_.wanted(); }
   /// How old the newest picture may be and still be shown to who has just come.
   [[nodiscard]] std::chrono::nanoseconds patience() const noexcept override;
   /// Whether the ring's thread goes round: what a watchdog wants to know.
@@ -119,6 +121,7 @@ class Feed final : private FrameSink {
 
   // The ring's thread's own.
   std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0;
+  std::uint64_t last_number_ = 0;
   net::SharedBytes stand_in_;  // made once for a reason and a size
   std::string stand_in_reason_;
   Size stand_in_size_;

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kSnapshotPatience = 5s;
+constexpr auto kNewestPatience = 20ms;
 
 std::string timestamp(std::int64_t wall_ns) {
   std::array<char, 48> text{};
@@ -123,12 +124,20 @@ void Routes::stream(Feed& feed, const net::Request& request, const net::Reply& r
 void Routes::snapshot(Feed& feed, const net::Request& request, const net::Reply& reply) {
   const auto after = request.target.get("after");
   if (after && *after != "now") return reply(net::problem(400, "after: the only value is now"));
+  const bool awake = feed.wanted();
   feed.want();
   const std::int64_t now = monotonic_ns();
   const FeedState state = feed.state();
   const bool fresh =
       feed.newest() && state.ready && now - feed.newest()->published_ns < feed.patience().count();
-  if (!after && fresh) return reply(picture(*feed.newest()));
+  if (!after && fresh && awake) return reply(picture(*feed.newest()));
+  if (!after && fresh) {
+    // While nobody wanted pictures the ring may have gone on: what it has now comes at once.
+    return feed.when_newer(feed.newest()->capture_ns, kNewestPatience,
+                           [&feed, reply](const std::optional<Snapshot>& snapshot) {
+                             reply(picture(snapshot ? *snapshot : *feed.newest()));
+                           });
+  }
   if (!after && !state.ready && (state.frames > 0 || !state.coming)) return reply(no_picture(feed, ""));
   // Nothing at hand: the first frame may be on its way, from an encoder that was asleep as well.
   feed.when_newer(after ? now : 0, kSnapshotPatience,

@@ -43,7 +43,7 @@ Feed::Feed(std::string ring, FeedOptions options, app::Metrics& metrics,
       requests_total_(metrics.counter("keyframe_requests_total", "Keyframes asked for.", {{"ring", ring_}})),
       source_up_(metrics.gauge("source_up", "1 while fresh frames come.", {{"ring", ring_}})),
       state_(starting(ring_)),
-      follower_(ring_, {.label = "rtspserve", .doze = true}, *this) {}
+      follower_(ring_, {.label = "rtspserve"}, *this) {}
 
 FeedState Feed::state() const {
   const std::lock_guard lock(mutex_);

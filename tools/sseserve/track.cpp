@@ -73,7 +73,7 @@ Track::Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions
                    [this](std::shared_ptr<Unit> unit) { hand_over(std::move(unit)); }},
                   unfit_total_, late_total_),
       // What the ring holds is for clients of an earlier run that come back.
-      follower_(spec_.ring, {.start = ReadStart::oldest, .label = "sseserve", .doze = true}, *this) {}
+      follower_(spec_.ring, {.start = ReadStart::oldest, .label = "sseserve"}, *this) {}
 
 TrackState Track::state() const {
   const std::lock_guard lock(mutex_);

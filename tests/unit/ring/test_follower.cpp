@@ -16,6 +16,7 @@ namespace {
 // Notes what it is told.
 class Sink final : public FrameSink {
  public:
+  explicit Sink(bool all = true) : all_(all) {}
   struct Heard {
     std::vector<std::uint64_t> numbers;
     std::vector<Codec> begun;  // the codec at each begin()
@@ -50,6 +51,7 @@ class Sink final : public FrameSink {
     note([&](Heard& heard) { heard.demanded_rounds += demanded; });
   }
   std::chrono::nanoseconds patience() const override { return 100ms; }
+  bool wants_all() const override { return all_; }
 
   Heard heard() {
     const std::lock_guard lock(mutex_);
@@ -67,6 +69,7 @@ class Sink final : public FrameSink {
     how(heard_);
     noted_.notify_all();
   }
+  const bool all_;
   std::mutex mutex_;
   std::condition_variable noted_;
   Heard heard_;
@@ -146,8 +149,7 @@ TEST_CASE("follower: who dozes gets everything, later, and who comes rouses it")
   RingDirectory directory;
   RingWriter writer(video_spec("cam0"));
   Sink sink;
-  RingFollower follower("cam0", {.start = ReadStart::oldest, .label = "test", .doze = true, .want_time = 0ns},
-                        sink);
+  RingFollower follower("cam0", {.start = ReadStart::oldest, .label = "test", .want_time = 0ns}, sink);
   REQUIRE_FALSE(follower.wanted());
   for (int i = 0; i < 100; ++i) {
     put(writer, 100, i % 10 == 0 ? frame_flag::keyframe : 0);
@@ -159,6 +161,25 @@ TEST_CASE("follower: who dozes gets everything, later, and who comes rouses it")
   REQUIRE(sink.wait(last_is(100)));
   CHECK(sink.heard().numbers.size() == 101);
   CHECK(in_order(sink.heard().numbers));
+  CHECK(sink.heard().missed == 0);
+}
+
+TEST_CASE("follower: of pictures the newest is enough while nobody watches, and the others are not missed") {
+  RingDirectory directory;
+  RingSpec spec = video_spec("cam0");
+  spec.format.codec = Codec::mjpeg;
+  RingWriter writer(spec);
+  Sink sink(false);
+  RingFollower follower("cam0", {.label = "test", .want_time = 0ns}, sink);
+  for (int i = 0; i < 200; ++i) {
+    put(writer, 100);
+    std::this_thread::sleep_for(5ms);
+  }
+  REQUIRE(sink.wait(last_is(199)));
+  follower.set_watchers(1);
+  put(writer, 100);
+  REQUIRE(sink.wait(last_is(200)));
+  CHECK(sink.heard().numbers.size() < 150);
   CHECK(sink.heard().missed == 0);
 }
 
@@ -178,10 +199,10 @@ TEST_CASE("follower: a ring that can't be opened is told of, and tried again") {
 
 TEST_CASE("follower: it ends soon, whatever it is at") {
   RingDirectory directory;
-  for (const bool doze : {false, true}) {
+  for (const auto want_time : {0ns, std::chrono::nanoseconds(1h)}) {
     for (const std::size_t watchers : {0u, 1u}) {
       Sink sink;
-      RingFollower follower("cam0", {.label = "test", .doze = doze}, sink);
+      RingFollower follower("cam0", {.label = "test", .want_time = want_time}, sink);
       follower.set_watchers(watchers);
       follower.stop();
       CHECK_FALSE(follower.running());

@@ -40,6 +40,27 @@ TEST_CASE("a reader gets every frame in order with its numbers, times and metada
   CHECK(reader.missed() == 0);
 }
 
+TEST_CASE("reader: what a glance passes over is not missed, what it passes over later is") {
+  RingDirectory directory;
+  RingWriter writer(gray_spec("cam0"));
+  RingReader reader("cam0", {.start = ReadStart::live});
+  FrameView view;
+  CHECK(reader.glance(view) == ReadStatus::timeout);
+  for (int i = 0; i < 5; ++i) put_gray(writer);
+  REQUIRE(reader.glance(view) == ReadStatus::frame);
+  CHECK(view.info.number == 4);
+  CHECK(view.missed == 0);
+  for (int i = 0; i < 3; ++i) put_gray(writer);
+  REQUIRE(reader.newest(view, 0s) == ReadStatus::frame);
+  CHECK(view.info.number == 7);
+  CHECK(view.missed == 2);
+  for (int i = 0; i < 20; ++i) put_gray(writer);  // more than it holds
+  REQUIRE(reader.glance(view) == ReadStatus::frame);
+  CHECK(view.info.number == 27);
+  CHECK(view.missed == 0);
+  CHECK(reader.missed() == 2);
+}
+
 TEST_CASE("reader: who waits for a ring misses none of its frames, wherever it wants to start") {
   RingDirectory directory;
   for (const ReadStart start : {ReadStart::live, ReadStart::oldest}) {
