@@ -20,38 +20,38 @@
 
 namespace camring::net {
 
-/// What any thread puts in, the loop takes out, in order, all that is there at once. It has no bound of its
-/// own: who puts in looks at size().
+/// What any thread puts in, the loop takes out, in order, all that is there at once.
 ///
 /// Why not Asio's post(): it wakes the loop while it holds the lock that the loop then waits for, which is
 /// twice the switches for each frame.
 template <class T>
 class Inbox {
  public:
+  /// @param refused  something was refused since the last call
+  using Take = std::function<void(std::vector<T> all, bool refused)>;
   /// Made and destroyed in the loop's thread, or while it does not run.
   /// @param take  called in the loop
   /// @throws Error (system) when there are no descriptors left
-  Inbox(boost::asio::io_context& loop, std::function<void(std::vector<T>)> take)
-      : take_(std::move(take)), event_(loop, make_event()) {
+  Inbox(boost::asio::io_context& loop, Take take) : take_(std::move(take)), event_(loop, make_event()) {
     wait();
   }
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
-  /// Any thread.
-  void push(T one) {
+  /// Any thread. @return false, and it is refused: as many as `most` (from 1) wait
+  bool push(T one, std::size_t most = SIZE_MAX) {
     {
       const std::lock_guard lock(mutex_);
+      if (items_.size() >= most) {
+        refused_ = true;
+        return false;
+      }
       items_.push_back(std::move(one));
-      if (items_.size() > 1) return;  // the loop has been told
+      if (items_.size() > 1) return true;  // the loop has been told
     }
     const std::uint64_t count = 1;
     (void)!::write(event_.native_handle(), &count, sizeof count);
-  }
-  /// How many wait. Any thread.
-  [[nodiscard]] std::size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return items_.size();
+    return true;
   }
 
  private:
@@ -66,18 +66,21 @@ class Inbox {
         [this, alive = std::weak_ptr(alive_)](boost::system::error_code error, std::size_t) {
           if (error || alive.expired()) return;
           std::vector<T> items;
+          bool refused = false;
           {
             const std::lock_guard lock(mutex_);
             items.swap(items_);
+            refused = std::exchange(refused_, false);
           }
-          take_(std::move(items));
+          take_(std::move(items), refused);
           wait();
         });
   }
 
-  std::function<void(std::vector<T>)> take_;
-  mutable std::mutex mutex_;
-  std::vector<T> items_;     // guarded
+  Take take_;
+  std::mutex mutex_;
+  std::vector<T> items_;  // guarded, as what follows
+  bool refused_ = false;
   std::uint64_t count_ = 0;  // what the event is read into
   boost::asio::posix::stream_descriptor event_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

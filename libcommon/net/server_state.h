@@ -38,7 +38,7 @@ struct Server::State {
   ServerOptions options;
   Handler handler;
   asio::io_context loop{1};
-  Inbox<std::function<void()>> tasks{loop, [](const std::vector<std::function<void()>>& all) {
+  Inbox<std::function<void()>> tasks{loop, [](const std::vector<std::function<void()>>& all, bool) {
                                        for (const auto& task : all) task();
                                      }};
   asio::thread_pool hashing{1};

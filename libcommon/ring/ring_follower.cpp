@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDoze = 200ms;  // between looks while nobody watches: rings hold more than that
 constexpr std::int64_t kLookNs = 200'000'000;    // between looks at a silent writer
 constexpr std::int64_t kHungNs = 5'000'000'000;  // a thread that did not go round for so long hangs
 
@@ -55,7 +54,7 @@ void RingFollower::rouse() noexcept {
 void RingFollower::doze() {
   dozed_ = true;
   std::unique_lock lock(mutex_);
-  roused_.wait_for(lock, kDoze, [this] { return quit_.load() || wanted(); });
+  roused_.wait_for(lock, options_.doze_time, [this] { return quit_.load() || wanted(); });
 }
 
 void RingFollower::tell_demand(RingReader& reader) {
@@ -82,7 +81,7 @@ Silence RingFollower::silence_of(const RingReader& reader, std::int64_t now) con
 
 void RingFollower::look(RingReader& reader) {
   const std::int64_t now = monotonic_ns();
-  if (now - looked_ns_ < kLookNs) return;
+  if (now - std::max(looked_ns_, last_frame_ns_) < kLookNs) return;
   looked_ns_ = now;
   const Silence silence = silence_of(reader, now);
   if (silence.coming && !coming_) want();  // back: an encoder that works on demand shows whether it can
@@ -100,16 +99,18 @@ void RingFollower::step(RingReader& reader) {
   sink_.round(reader, demanded_);
   if (!demanded_ && std::exchange(drained_, false)) return doze();
   FrameView view;
-  const auto patience = demanded_ ? 50ms : 0ms;
   // What is passed over because nobody watched is not to be called a loss.
-  const bool glance = std::exchange(dozed_, false);
-  const ReadStatus status = sink_.wants_all() ? reader.next(view, patience)
-                            : glance          ? reader.glance(view)
-                                              : reader.newest(view, patience);
+  const bool late = dozed_ || !demanded_;
+  const auto patience = late ? 0ms : 50ms;
+  const ReadStatus status = sink_.wants_all(late) ? reader.next(view, patience)
+                            : late                ? reader.glance(view)
+                                                  : reader.newest(view, patience);
   drained_ = status == ReadStatus::timeout;
+  if (drained_) dozed_ = false;
   if (status == ReadStatus::moved) begin(reader, true);
   if (status == ReadStatus::frame && unfit_.empty() && sink_.take(reader, view)) {
     last_frame_ns_ = monotonic_ns();
+    coming_ = true;
   } else {
     look(reader);
   }

@@ -41,7 +41,11 @@ class FrameSink {
   virtual void round(RingReader& reader, bool demanded) { (void)reader, (void)demanded; }
   /// Where pictures don't build on each other: whether each is wanted, and not the newest alone. Of video
   /// each is.
-  [[nodiscard]] virtual bool wants_all() const { return true; }
+  /// @param late  those that came while nobody watched
+  [[nodiscard]] virtual bool wants_all(bool late) const {
+    (void)late;
+    return true;
+  }
   /// After how long without a frame something is wrong.
   [[nodiscard]] virtual std::chrono::nanoseconds patience() const = 0;
 };
@@ -51,6 +55,8 @@ struct FollowerOptions {
   std::string label = {};               ///< as ReaderOptions::label
   std::chrono::nanoseconds want_time =
       std::chrono::seconds(5);  ///< how long a question keeps an encoder going
+  /// Between looks while nobody watches. A ring that holds less loses frames to who wants all.
+  std::chrono::nanoseconds doze_time = std::chrono::milliseconds(200);
 };
 
 /// The thread runs from construction to destruction, so the sink must be there before and after: as its
@@ -96,7 +102,7 @@ class RingFollower {
   std::string unfit_;  // what is wrong with the format at hand
   bool demanded_ = false, coming_ = true;
   bool drained_ = false;  // the ring has nothing more, for now
-  bool dozed_ = false;    // since the last look at it
+  bool dozed_ = false;    // since it was drained
   std::int64_t demanded_since_ns_ = 0, last_frame_ns_ = 0, looked_ns_ = 0;
 
   std::thread thread_;

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kStandInNs = 1'000'000'000;  // between pictures that stand in
 constexpr std::size_t kPooled = 32;
+constexpr std::size_t kMaxInbox = 8;
 
 std::string part_head(std::size_t bytes, std::int64_t wall_ns, const char* more) {
   std::array<char, 256> text{};
@@ -67,6 +68,8 @@ Feed::Feed(const std::string& ring, FeedOptions options, net::Server& server, ap
                                     {{"ring", ring}, {"reason", "missed"}})),
       no_jpeg_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
                                      {{"ring", ring}, {"reason", "no_jpeg"}})),
+      late_total_(metrics.counter("frames_dropped_total", "Frames of the ring that were not served.",
+                                  {{"ring", ring}, {"reason", "busy"}})),
       skipped_total_(metrics.counter("client_frames_skipped_total", "Frames that slow clients did not get.",
                                      {{"ring", ring}})),
       bytes_total_(
@@ -141,22 +144,25 @@ void Feed::arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot) 
   for (const Waiting& one : ripe) one.callback(newest_);
 }
 
-// A loop that stalls finds the newest picture, not all that came meanwhile.
+// A loop that stalls finds the newest pictures, not all that came meanwhile.
 void Feed::hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot) {
   {
     const std::lock_guard lock(inbox_mutex_);
-    const bool told = inbox_.has_value();
-    inbox_.emplace(std::move(chunk), std::move(snapshot));
-    if (told) return;
+    inbox_.emplace_back(std::move(chunk), std::move(snapshot));
+    if (inbox_.size() > kMaxInbox) {
+      if (inbox_.front().first->counted) late_total_.add();
+      inbox_.pop_front();
+    }
+    if (inbox_.size() > 1) return;  // the loop has been told
   }
   server_.post([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
-    decltype(inbox_) newest;
+    decltype(inbox_) all;
     {
       const std::lock_guard lock(inbox_mutex_);
-      newest.swap(inbox_);
+      all.swap(inbox_);
     }
-    if (newest) arrived(std::move(newest->first), newest->second);
+    for (auto& [picture, details] : all) arrived(std::move(picture), details);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -94,7 +95,7 @@ class Feed final : private FrameSink {
   void begin(RingReader& reader, bool anew) override;
   [[nodiscard]] bool take(RingReader& reader, const FrameView& view) override;
   void silent(RingReader* reader, const Silence& silence) override;
-  [[nodiscard]] bool wants_all() const override { return false; }
+  [[nodiscard]] bool wants_all(bool) const override { return false; }
 
   void stand_in(const std::string& reason, std::int64_t now);
   void hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot);
@@ -105,7 +106,7 @@ class Feed final : private FrameSink {
   net::Server& server_;
   std::shared_ptr<net::Channel> channel_ = std::make_shared<net::Channel>();
   std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
-  app::Counter &frames_total_, &overwritten_total_, &missed_total_, &no_jpeg_total_;
+  app::Counter &frames_total_, &overwritten_total_, &missed_total_, &no_jpeg_total_, &late_total_;
   app::Counter &skipped_total_, &bytes_total_, &delivered_total_;
   app::Gauge &clients_, &source_up_;
   app::Histogram& age_;
@@ -116,8 +117,8 @@ class Feed final : private FrameSink {
 
   std::atomic<std::int64_t> period_ns_{0};
 
-  std::mutex inbox_mutex_;                                                 // guards what follows
-  std::optional<std::pair<std::shared_ptr<net::Chunk>, Snapshot>> inbox_;  // of the event loop: the newest
+  std::mutex inbox_mutex_;                                              // guards what follows
+  std::deque<std::pair<std::shared_ptr<net::Chunk>, Snapshot>> inbox_;  // of the event loop
 
   // The ring's thread's own.
   std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0;

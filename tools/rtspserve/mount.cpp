@@ -43,8 +43,8 @@ Mount::Mount(std::string name, const std::string& ring, MountOptions options, bo
       store_(std::max(options.max_lag, std::chrono::nanoseconds(kKeepNs))),
       pace_(loop),
       poll_(loop),
-      inbox_(loop, [this](const std::vector<std::shared_ptr<rtp::PacketBlock>>& blocks) {
-        if (lost_.exchange(false)) feed_->request_keyframe();
+      inbox_(loop, [this](const std::vector<std::shared_ptr<rtp::PacketBlock>>& blocks, bool lost) {
+        if (lost) feed_->request_keyframe();
         for (const auto& block : blocks) arrived(block);
       }) {
   feed_ =
@@ -59,16 +59,13 @@ Mount::~Mount() {
 
 // In the feed's thread.
 void Mount::bring(std::shared_ptr<rtp::PacketBlock> block) {
-  // A loop that stalls shall not fill the memory; it goes on with a keyframe.
-  if (block) {
-    if (inbox_.size() >= kMaxWaiting || (dropping_ && !block->keyframe)) {
-      dropping_ = true;
-      lost_.store(true);
-      return;
-    }
-    dropping_ = false;
+  if (!block) {
+    inbox_.push(nullptr);
+    return;
   }
-  inbox_.push(std::move(block));
+  // A loop that stalls shall not fill the memory; it goes on with a keyframe.
+  if (dropping_ && !block->keyframe) return;
+  dropping_ = !inbox_.push(std::move(block), kMaxWaiting);
 }
 
 bool Mount::fresh(std::int64_t now_ns) const {

@@ -1,7 +1,6 @@
 // A stream under one path: the feed of its ring, the newest blocks, and who plays it.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -79,8 +78,7 @@ class Mount {
   std::vector<Waiting> waiting_;
   boost::asio::steady_timer poll_;
   // From the feed's thread to the loop.
-  bool dropping_ = false;          // the feed's thread's own: until a keyframe comes
-  std::atomic<bool> lost_{false};  // something, since the loop last looked
+  bool dropping_ = false;  // the feed's thread's own: until a keyframe comes
   net::Inbox<std::shared_ptr<rtp::PacketBlock>> inbox_;
   std::shared_ptr<Mount*> self_ =
       std::make_shared<Mount*>(this);  // tasks in the loop look whether it is there

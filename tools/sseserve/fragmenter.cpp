@@ -73,7 +73,6 @@ void Fragmenter::take(RingFrame frame) {
   if (last_.info.source_capture_ns != 0 && step > 0 && step < kMaxPeriodNs)
     period_ns_ = period_ns_ == 0 ? step : (period_ns_ * 7 + step) / 8;
   last_ = {frame.info, frame.wall_offset_ns};
-  past_ = frame.past;
   format_.codec == Codec::mjpeg ? take_jpeg(std::move(frame)) : take_video(std::move(frame));
 }
 
@@ -129,6 +128,8 @@ void Fragmenter::take_video(RingFrame frame) {
   const std::int64_t nominal = format_.rate.num != 0 ? format_.rate.period().count() : kUsualPeriodNs;
   const auto duration = static_cast<std::uint32_t>(media_time(period_ns_ > 0 ? period_ns_ : nominal));
   samples_.push_back({std::move(frame.bytes), time, duration, key});
+  complete_ns_ = info.publish_ns;
+  past_ = frame.past;
   const std::uint64_t span = time - samples_.front().decode_time + duration;
   if (span >= media_time(options_.fragment_time.count())) flush();
 }
@@ -172,6 +173,8 @@ void Fragmenter::take_jpeg(RingFrame frame) {
     mime_ = "image/jpeg";
   }
   note_detections(frame);
+  complete_ns_ = frame.info.publish_ns;
+  past_ = frame.past;
   emit("jpeg", last_, true, {media_time(frame.info.source_capture_ns), ms(period_ns_)},
        std::move(frame.bytes));
 }
@@ -200,7 +203,7 @@ void Fragmenter::emit(std::string_view event, const About& first, bool key, cons
   unit->key = key;
   unit->source_number = info.source_number;
   unit->source_capture_ns = info.source_capture_ns;
-  unit->complete_ns = last_.info.publish_ns;
+  unit->complete_ns = complete_ns_;
   unit->available_ns = past_ ? unit->complete_ns : monotonic_ns();
   unit->init = init_;
   const std::string json = text({{"channel", to_string(options_.channel)},

@@ -87,10 +87,11 @@ class Fragmenter {
   std::optional<av::StreamInspector> inspector_;
   std::optional<av::Fmp4Writer> writer_;
   std::shared_ptr<const Init> init_;
-  std::vector<Sample> samples_;  // of the fragment at hand
-  About first_, last_;           // its first frame; the last one taken
-  bool past_ = false;            // the last one
-  std::string detections_;       // events that go out with it
+  std::vector<Sample> samples_;   // of the fragment at hand
+  About first_, last_;            // its first frame; the last one taken
+  std::int64_t complete_ns_ = 0;  // when the ring had the last one of the unit at hand
+  bool past_ = false;             // that one
+  std::string detections_;        // events that go out with it
   std::uint32_t fragment_ = 0;
   std::uint64_t sequence_ = 0, last_decode_time_ = 0;
   std::int64_t period_ns_ = 0;

@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
 constexpr std::int64_t kPastNs = 200'000'000;       // frames of the ring that are older were there before
-constexpr std::int64_t kSilenceNs = 200'000'000;    // frames that come in one go are less than that apart
 constexpr std::int64_t kUnwatchedNs = 250'000'000;  // between deliveries while nobody watches
 constexpr std::size_t kMaxInbox = 64;  // the event loop stalls: what comes then is left out up to a keyframe
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
@@ -101,6 +100,7 @@ void Track::add(Viewer* viewer) {
   follower_.set_watchers(viewers_.size() + 1);
   take_in();  // what waited because nobody watched
   viewers_.push_back(viewer);
+  follower_.set_watchers(viewers_.size());  // others may have left meanwhile
   viewers_gauge_.set(static_cast<double>(viewers_.size()));
 }
 
@@ -234,6 +234,8 @@ void Track::begin(RingReader& reader, bool anew) {
 }
 
 void Track::silent(RingReader* reader, const Silence& silence) {
+  // Nothing has followed for as long as a fragment lasts.
+  if (monotonic_ns() - last_frame_ns_ > options_.fragment_time.count()) fragmenter_.flush();
   {
     const std::lock_guard lock(mutex_);
     state_.writer = silence.writer;
@@ -249,9 +251,6 @@ void Track::silent(RingReader* reader, const Silence& silence) {
 
 void Track::round(RingReader& reader, bool demanded) {
   const std::int64_t now = monotonic_ns();
-  // Nothing has followed for as long as a fragment lasts.
-  if (!fragmenter_.empty() && now - last_frame_ns_ > std::max(options_.fragment_time.count(), kSilenceNs))
-    fragmenter_.flush();
   if (!demanded) return;
   if (ask_key_.exchange(false)) reader.request_keyframe();
   if (now - asked_ns_ <= kAskNs) return;

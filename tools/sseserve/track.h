@@ -84,8 +84,8 @@ class Track final : private FrameSink {
   [[nodiscard]] bool take(RingReader& reader, const FrameView& view) override;
   void silent(RingReader* reader, const Silence& silence) override;
   void round(RingReader& reader, bool demanded) override;
-  /// For who comes back all that the ring holds; in between the newest.
-  [[nodiscard]] bool wants_all() const override { return past_ || !follower_.wanted(); }
+  /// For who comes back all that the ring has; in between the newest.
+  [[nodiscard]] bool wants_all(bool late) const override { return past_ || late; }
   [[nodiscard]] std::chrono::nanoseconds patience() const override { return options_.stale_after; }
 
   void hand_over(UnitPtr unit);

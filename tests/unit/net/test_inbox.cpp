@@ -11,7 +11,7 @@ TEST_CASE("inbox: what several threads put in comes out in each one's order, and
   boost::asio::io_context loop;
   std::vector<int> next(kThreads, 0);
   int taken = 0, wrong = 0;
-  Inbox<std::pair<int, int>> inbox(loop, [&](const std::vector<std::pair<int, int>>& items) {
+  Inbox<std::pair<int, int>> inbox(loop, [&](const std::vector<std::pair<int, int>>& items, bool) {
     CHECK_FALSE(items.empty());
     for (const auto& [thread, number] : items) {
       wrong += number != next[static_cast<std::size_t>(thread)];
@@ -30,14 +30,13 @@ TEST_CASE("inbox: what several threads put in comes out in each one's order, and
   for (std::thread& thread : threads) thread.join();
   CHECK(taken == kThreads * kEach);
   CHECK(wrong == 0);
-  CHECK(inbox.size() == 0);
 }
 
 TEST_CASE("inbox: what is put in before the loop runs waits for it, and what takes things may put in more") {
   boost::asio::io_context loop;
   std::vector<int> taken;
   Inbox<int>* self = nullptr;
-  Inbox<int> inbox(loop, [&](const std::vector<int>& items) {
+  Inbox<int> inbox(loop, [&](const std::vector<int>& items, bool) {
     for (const int item : items) {
       taken.push_back(item);
       if (item < 5) self->push(item + 10);
@@ -46,7 +45,28 @@ TEST_CASE("inbox: what is put in before the loop runs waits for it, and what tak
   });
   self = &inbox;
   for (int i = 1; i < 5; ++i) inbox.push(i);
-  CHECK(inbox.size() == 4);
   loop.run();
   CHECK(taken == std::vector<int>{1, 2, 3, 4, 11, 12, 13, 14});
+}
+
+TEST_CASE("inbox: what is too much is refused, and the loop is told") {
+  boost::asio::io_context loop;
+  std::vector<int> taken;
+  std::vector<bool> told;
+  Inbox<int>* self = nullptr;
+  Inbox<int> inbox(loop, [&](const std::vector<int>& items, bool refused) {
+    taken.insert(taken.end(), items.begin(), items.end());
+    told.push_back(refused);
+    if (told.size() == 2) return loop.stop();
+    CHECK(self->push(4, 2));
+    CHECK(self->push(5, 2));
+  });
+  self = &inbox;
+  CHECK(inbox.push(1, 2));
+  CHECK(inbox.push(2, 2));
+  CHECK_FALSE(inbox.push(3, 2));
+  CHECK(inbox.push(9));  // without a bound
+  loop.run();
+  CHECK(taken == std::vector<int>{1, 2, 9, 4, 5});
+  CHECK(told == std::vector<bool>{true, false});
 }

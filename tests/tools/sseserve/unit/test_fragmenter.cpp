@@ -114,6 +114,7 @@ TEST_CASE("fragmenter: fragments last as they should, and end at keyframes") {
   CHECK(bench.units[1]->source_number == 3);
   CHECK_FALSE(bench.units[1]->key);
   CHECK(bench.units[0]->complete_ns == kStartNs + 2 * kFrameNs + 1'000'000);
+  CHECK(bench.units[1]->complete_ns == kStartNs + 4 * kFrameNs + 1'000'000);
   CHECK(bench.units[0]->available_ns > bench.units[0]->complete_ns);
   CHECK(has(*bench.units[0], "\"duration\":120.0"));
   CHECK(has(*bench.units[1], "\"duration\":80.0"));
