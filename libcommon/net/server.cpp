@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 
 #include "app/log.h"
@@ -167,7 +168,7 @@ void Server::run(int stop_fd) {
   state_->connections.clear();
 }
 
-void Server::post(std::function<void()> task) { state_->tasks.push(std::move(task)); }
+void Server::post(std::function<void()> task) { asio::post(state_->loop, std::move(task)); }
 
 void Server::after(std::chrono::nanoseconds delay, std::function<void()> task) {
   auto timer = std::make_shared<asio::steady_timer>(state_->loop, delay);

@@ -10,7 +10,6 @@
 #include <map>
 #include <set>
 
-#include "net/inbox.h"
 #include "net/server.h"
 
 namespace camring::net {
@@ -38,9 +37,6 @@ struct Server::State {
   ServerOptions options;
   Handler handler;
   asio::io_context loop{1};
-  Inbox<std::function<void()>> tasks{loop, [](const std::vector<std::function<void()>>& all, bool) {
-                                       for (const auto& task : all) task();
-                                     }};
   asio::thread_pool hashing{1};
   std::size_t hashing_now = 0;
   std::vector<ListeningSocket> sockets;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "feed.h"
-#include "net/inbox.h"
+#include "inbox.h"
 #include "session.h"
 
 namespace camring::rtspserve {
@@ -79,7 +79,7 @@ class Mount {
   boost::asio::steady_timer poll_;
   // From the feed's thread to the loop.
   bool dropping_ = false;  // the feed's thread's own: until a keyframe comes
-  net::Inbox<std::shared_ptr<rtp::PacketBlock>> inbox_;
+  Inbox<std::shared_ptr<rtp::PacketBlock>> inbox_;
   std::shared_ptr<Mount*> self_ =
       std::make_shared<Mount*>(this);  // tasks in the loop look whether it is there
   std::unique_ptr<Feed> feed_;

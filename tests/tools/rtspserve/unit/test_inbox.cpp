@@ -1,10 +1,10 @@
-#include "net/inbox.h"
+#include "inbox.h"
 
 #include <thread>
 
 #include "catch.h"
 
-using camring::net::Inbox;
+using camring::rtspserve::Inbox;
 
 TEST_CASE("inbox: what several threads put in comes out in each one's order, and all of it") {
   constexpr int kThreads = 4, kEach = 20'000;
