@@ -1,5 +1,6 @@
 """What camcap refuses, with which words and exit codes; nothing of it leaves anything behind."""
 import os
+import random
 import subprocess
 import unittest
 
@@ -49,7 +50,7 @@ class Refusals(ToolTest):
     def test_garbage_is_bad_data(self):
         path = os.path.join(self.tmp, "garbage.avi")
         with open(path, "wb") as file:
-            file.write(os.urandom(50000))
+            file.write(random.Random(1).randbytes(50000))
         self.assert_fails(65, path, "camcap", "file:" + path, "cam0")
         with open(path, "wb"):
             pass
