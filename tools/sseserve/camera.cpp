@@ -5,6 +5,7 @@
 #include "answers.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "chunks.h"
 
 namespace camring::sseserve {
 namespace {
@@ -277,7 +278,7 @@ std::chrono::nanoseconds Camera::tick(std::int64_t now_ns) {
 // The same for all who watch.
 net::ChunkPtr Camera::sync_event() const {
   const SyncState state = sync(false);
-  return event_of("sync", {{"offset_ms", ms(state.offset_ns)},
+  return chunk_of("sync", {{"offset_ms", ms(state.offset_ns)},
                            {"hold_ms", ms(state.hold_ns)},
                            {"within", state.within},
                            {"violations", state.violations},

@@ -7,7 +7,7 @@
 #include "av/jpeg.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "net/sse.h"
+#include "chunks.h"
 #include "wishes.h"
 
 namespace camring::sseserve {
@@ -27,31 +27,6 @@ std::uint64_t media_time(std::int64_t ns) noexcept {
   return static_cast<std::uint64_t>(static_cast<__int128>(std::max<std::int64_t>(ns, 0)) * 9 / 100'000);
 }
 
-net::ChunkPtr chunk_of(std::vector<std::uint8_t> bytes, std::int64_t capture_ns = 0, bool counted = false) {
-  auto chunk = std::make_shared<net::Chunk>();
-  chunk->capture_ns = capture_ns;
-  chunk->counted = counted;
-  chunk->body = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
-  return chunk;
-}
-
-// @param ahead  events that go out in front of this one
-net::ChunkPtr event_chunk(const std::string& ahead, std::string_view name, const std::string& id,
-                          const std::string& json, std::span<const std::uint8_t> binary,
-                          std::int64_t capture_ns) {
-  net::SseEvent event;
-  event.name = name;
-  if (!id.empty()) event.id = id;
-  event.data = json;
-  event.binary = binary;
-  std::vector<std::uint8_t> bytes(ahead.begin(), ahead.end());
-  const auto size = net::sse_size(event);
-  if (!size) return nullptr;
-  bytes.resize(ahead.size() + *size);
-  if (!net::write_sse(event, std::span(bytes).subspan(ahead.size()))) return nullptr;
-  return chunk_of(std::move(bytes), capture_ns, name != "init");
-}
-
 }  // namespace
 
 Fragmenter::Fragmenter(FragmenterOptions options, app::Counter& unfit, app::Counter& late)
@@ -69,10 +44,10 @@ void Fragmenter::begin(const FrameFormat& format) {
 }
 
 void Fragmenter::take(RingFrame frame) {
-  const std::int64_t step = frame.info.source_capture_ns - last_.info.source_capture_ns;
-  if (last_.info.source_capture_ns != 0 && step > 0 && step < kMaxPeriodNs)
+  const std::int64_t step = frame.info.source_capture_ns - last_capture_ns_;
+  if (last_capture_ns_ != 0 && step > 0 && step < kMaxPeriodNs)
     period_ns_ = period_ns_ == 0 ? step : (period_ns_ * 7 + step) / 8;
-  last_ = {frame.info, frame.wall_offset_ns};
+  last_capture_ns_ = frame.info.source_capture_ns;
   format_.codec == Codec::mjpeg ? take_jpeg(std::move(frame)) : take_video(std::move(frame));
 }
 
@@ -93,14 +68,18 @@ bool Fragmenter::describe_stream(std::span<const std::uint8_t> keyframe) {
   mime_ = writer_->mime_type();
   format_.size = *size;
   format_.extradata = sets;
-  const std::vector<std::uint8_t> bytes = writer_->init_segment();
+  std::vector<std::uint8_t> bytes = writer_->init_segment();
   const std::string json = text({{"channel", to_string(options_.channel)},
                                  {"quality", options_.quality},
                                  {"mime", mime_},
                                  {"width", size->width},
                                  {"height", size->height}});
-  init_ = std::make_shared<const Init>(
-      Init{format_.codec, event_chunk({}, "init", {}, json, bytes, 0), chunk_of(bytes)});
+  net::SseEvent event;
+  event.name = "init";
+  event.data = json;
+  event.binary = bytes;
+  net::ChunkPtr told = chunk_of(event);
+  init_ = std::make_shared<const Init>(Init{format_.codec, std::move(told), chunk_of(std::move(bytes))});
   return true;
 }
 
@@ -175,8 +154,8 @@ void Fragmenter::take_jpeg(RingFrame frame) {
   note_detections(frame);
   complete_ns_ = frame.info.publish_ns;
   past_ = frame.past;
-  emit("jpeg", last_, true, {media_time(frame.info.source_capture_ns), ms(period_ns_)},
-       std::move(frame.bytes));
+  emit("jpeg", {frame.info, frame.wall_offset_ns}, true,
+       {media_time(frame.info.source_capture_ns), ms(period_ns_)}, std::move(frame.bytes));
 }
 
 // They go out with the unit that is being made.
@@ -192,7 +171,7 @@ void Fragmenter::note_detections(const RingFrame& frame) {
                  "\n\n";
 }
 
-void Fragmenter::emit(std::string_view event, const About& first, bool key, const Span& span,
+void Fragmenter::emit(std::string_view name, const About& first, bool key, const Span& span,
                       std::vector<std::uint8_t> bytes) {
   const std::string detections = std::exchange(detections_, {});
   const FrameInfo& info = first.info;
@@ -214,9 +193,14 @@ void Fragmenter::emit(std::string_view event, const About& first, bool key, cons
                                  {"time", static_cast<double>(span.decode_time) / av::kVideoTimescale},
                                  {"capture", ms(info.source_capture_ns + first.wall_offset_ns)},
                                  {"duration", span.duration_ms}});
-  unit->event = event_chunk(detections, event, options_.id_begin + event_id_end(unit->mark), json, bytes,
-                            info.source_capture_ns);
-  unit->bytes = chunk_of(std::move(bytes), info.source_capture_ns, true);
+  const std::string id = options_.id_begin + event_id_end(unit->mark);
+  net::SseEvent event;
+  event.name = name;
+  event.id = id;
+  event.data = json;
+  event.binary = bytes;
+  unit->event = chunk_of(event, info.source_capture_ns, detections);
+  unit->bytes = chunk_of(std::move(bytes), info.source_capture_ns);
   if (unit->event == nullptr) return unfit_total_.add();
   ++sequence_;
   options_.made(std::move(unit));

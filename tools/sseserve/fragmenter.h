@@ -77,7 +77,7 @@ class Fragmenter {
   void take_jpeg(RingFrame frame);
   [[nodiscard]] bool describe_stream(std::span<const std::uint8_t> keyframe);
   void note_detections(const RingFrame& frame);
-  void emit(std::string_view event, const About& first, bool key, const Span& span,
+  void emit(std::string_view name, const About& first, bool key, const Span& span,
             std::vector<std::uint8_t> bytes);
 
   FragmenterOptions options_;
@@ -88,13 +88,13 @@ class Fragmenter {
   std::optional<av::Fmp4Writer> writer_;
   std::shared_ptr<const Init> init_;
   std::vector<Sample> samples_;   // of the fragment at hand
-  About first_, last_;            // its first frame; the last one taken
+  About first_;                   // its first frame
   std::int64_t complete_ns_ = 0;  // when the ring had the last one of the unit at hand
   bool past_ = false;             // that one
   std::string detections_;        // events that go out with it
   std::uint32_t fragment_ = 0;
   std::uint64_t sequence_ = 0, last_decode_time_ = 0;
-  std::int64_t period_ns_ = 0;
+  std::int64_t last_capture_ns_ = 0, period_ns_ = 0;
   bool await_key_ = false;
 };
 

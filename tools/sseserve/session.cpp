@@ -2,39 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
-#include "answers.h"
 #include "base/clock.h"
+#include "chunks.h"
 #include "gate.h"
-#include "net/sse.h"
 #include "wishes.h"
 
 namespace camring::sseserve {
-namespace {
-
-// After which a client that lost its stream comes back.
-constexpr std::chrono::milliseconds kRetry{1000};
-
-net::ChunkPtr text_chunk(const net::SseEvent& event) {
-  std::vector<std::uint8_t> bytes;
-  if (!net::write_sse(event, bytes)) return nullptr;
-  auto chunk = std::make_shared<net::Chunk>();
-  chunk->counted = false;
-  chunk->body = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
-  return chunk;
-}
-
-}  // namespace
-
-net::ChunkPtr event_of(std::string_view name, const nlohmann::ordered_json& data) {
-  const std::string json = text(data);
-  net::SseEvent event;
-  event.name = name;
-  event.data = json;
-  if (name == "hello") event.retry = kRetry;
-  return text_chunk(event);
-}
-
 std::optional<std::string> unfit(Codec codec, const SessionOrder& order) {
   const bool jpeg = codec == Codec::mjpeg;
   if (codec == Codec::none) return std::nullopt;  // not known yet
@@ -76,7 +51,7 @@ void Session::look() {
 }
 
 void Session::tell(std::string_view event, const nlohmann::ordered_json& data) {
-  if (!order_.plain && !over_) tell_all(event, event_of(event, data));
+  if (!order_.plain && !over_) tell_all(event, chunk_of(event, data));
 }
 
 void Session::tell_all(std::string_view event, net::ChunkPtr chunk) {
@@ -89,7 +64,7 @@ void Session::comment() {
   if (order_.plain || over_ || !outbox_.empty()) return;
   net::SseEvent event;
   event.comment = "alive";
-  if (auto chunk = text_chunk(event)) outbox_.emplace_back("", std::move(chunk));
+  if (auto chunk = chunk_of(event)) outbox_.emplace_back("", std::move(chunk));
   look();
 }
 

@@ -33,9 +33,6 @@ struct SessionOrder {
 /// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
 [[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
 
-/// An event of text alone, which any number of sessions can be told.
-[[nodiscard]] net::ChunkPtr event_of(std::string_view name, const nlohmann::ordered_json& data);
-
 /// Lives in the event loop; owned by its connection.
 class Session final : public net::ChunkSource, public Viewer, public std::enable_shared_from_this<Session> {
  public:

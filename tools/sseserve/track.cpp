@@ -175,8 +175,9 @@ bool Track::take(RingReader& reader, const FrameView& view) {
   last_publish_ns_ = info.publish_ns;
   past_ = past_ && now - info.publish_ns > kPastNs;
   // What lies in the ring can wait for the event loop, which may not even go round yet.
-  while (past_ && queue_is_full() && follower_.running()) std::this_thread::sleep_for(1ms);
-  if (queue_is_full()) {
+  bool full = queue_is_full();
+  for (; full && past_ && follower_.running(); full = queue_is_full()) std::this_thread::sleep_for(1ms);
+  if (full) {
     late_total_.add();
     fragmenter_.await_keyframe();
     return true;
@@ -185,13 +186,13 @@ bool Track::take(RingReader& reader, const FrameView& view) {
   frame.wall_offset_ns = reader.wall_offset_ns();
   frame.past = past_;
   fragmenter_.take(std::move(frame));
-  note_stream();
   // What lay in the ring before anybody watched is handed on, but says nothing of now.
   const bool fresh = now - info.publish_ns < options_.stale_after.count();
   const std::string& trouble = fragmenter_.trouble();
   const bool ready = !info.placeholder() && trouble.empty() && !fragmenter_.mime().empty();
   {
     const std::lock_guard lock(mutex_);
+    note_stream();
     ++state_.units;
     state_.missed = reader.missed();
     state_.capture_ns = info.source_capture_ns;
@@ -212,9 +213,8 @@ bool Track::take(RingReader& reader, const FrameView& view) {
   return true;
 }
 
-// What the fragmenter knows of the stream by now.
+// What the fragmenter knows of the stream by now. With mutex_ held.
 void Track::note_stream() {
-  const std::lock_guard lock(mutex_);
   if (state_.mime != fragmenter_.mime()) state_.mime = fragmenter_.mime();
   if (state_.format != fragmenter_.format()) state_.format = fragmenter_.format();
 }
@@ -230,6 +230,7 @@ std::string Track::unfit(const FrameFormat& format) const {
 void Track::begin(RingReader& reader, bool anew) {
   if (!anew && fragmenter_.format().codec == reader.format().codec) return;
   fragmenter_.begin(reader.format());
+  const std::lock_guard lock(mutex_);
   note_stream();
 }
 

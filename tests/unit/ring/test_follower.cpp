@@ -21,6 +21,7 @@ class Sink final : public FrameSink {
     std::vector<std::uint64_t> numbers;
     std::vector<Codec> begun;  // the codec at each begin()
     int anew = 0, looks = 0, errors = 0, demanded_rounds = 0;
+    int idle_rounds = 0;  // since the last frame
     std::uint64_t missed = 0;
     Silence last;
   };
@@ -36,6 +37,7 @@ class Sink final : public FrameSink {
   bool take(RingReader& reader, const FrameView& view) override {
     note([&](Heard& heard) {
       heard.numbers.push_back(view.info.number);
+      heard.idle_rounds = 0;
       heard.missed = reader.missed();
     });
     return true;
@@ -48,7 +50,10 @@ class Sink final : public FrameSink {
     });
   }
   void round(RingReader&, bool demanded) override {
-    note([&](Heard& heard) { heard.demanded_rounds += demanded; });
+    note([&](Heard& heard) {
+      heard.demanded_rounds += demanded;
+      ++heard.idle_rounds;
+    });
   }
   std::chrono::nanoseconds patience() const override { return 100ms; }
   bool wants_all(bool late) const override { return all_(late); }
@@ -74,6 +79,9 @@ class Sink final : public FrameSink {
   std::condition_variable noted_;
   Heard heard_;
 };
+
+// It has found nothing more, and reads no more before it has dozed.
+bool falls_asleep(const Sink::Heard& heard) { return heard.idle_rounds >= 2; }
 
 bool in_order(const std::vector<std::uint64_t>& numbers) {
   return std::adjacent_find(numbers.begin(), numbers.end(), [](auto a, auto b) { return b != a + 1; }) ==
@@ -159,7 +167,7 @@ TEST_CASE("follower: who dozes gets everything, later: who comes rouses it") {
   RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .doze_time = 1h}, sink);
   REQUIRE_FALSE(follower.wanted());
   REQUIRE(sink.wait(last_is(0)));
-  std::this_thread::sleep_for(100ms);  // for it to fall asleep
+  REQUIRE(sink.wait(falls_asleep));
   for (int i = 1; i < 100; ++i) put(writer, 100, i % 10 == 0 ? frame_flag::keyframe : 0);
   std::this_thread::sleep_for(50ms);
   CHECK(sink.heard().numbers.size() == 1);
@@ -183,7 +191,7 @@ TEST_CASE(
   Sink sink([all](bool late) { return late && all; });
   RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .doze_time = 1h}, sink);
   REQUIRE(sink.wait(last_is(0)));
-  std::this_thread::sleep_for(100ms);  // for it to fall asleep
+  REQUIRE(sink.wait(falls_asleep));
   for (int i = 1; i < 10; ++i) put(writer, 100);
   follower.set_watchers(1);
   REQUIRE(sink.wait(last_is(9)));
@@ -223,7 +231,7 @@ TEST_CASE("follower: it ends, whatever it is at") {
     Sink sink;
     RingFollower follower("cam0", {.label = "test", .want_time = want_time, .doze_time = 1h}, sink);
     REQUIRE(sink.wait([](const auto& heard) { return heard.looks > 0; }));
-    std::this_thread::sleep_for(50ms);  // for it to fall asleep
+    REQUIRE(sink.wait(falls_asleep));
     follower.stop();
     CHECK_FALSE(follower.running());
   }
