@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "base/stream_copy.h"
 #if defined(__x86_64__) || defined(__i386__)
 #include <xmmintrin.h>
 #endif
@@ -28,9 +30,10 @@ namespace camring {
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
 
-/// Writer: all stores before it are seen before any store after it. A large memcpy uses non-temporal stores,
-/// which x86 orders with nothing but SFENCE (Intel SDM, volume 3, section 8.2.2): without it, payload bytes
-/// could be seen before the intent that announces them, or after the number that says that they are whole.
+/// Writer: all stores before it are seen before any store after it. A large copy uses non-temporal stores
+/// (stream_copy, and memcpy at some size), which x86 orders with nothing but SFENCE (Intel SDM, volume 3,
+/// section 8.2.2): without it, payload bytes could be seen before the intent that announces them, or after
+/// the number that says that they are whole.
 inline void release_fence() noexcept {
   std::atomic_thread_fence(std::memory_order_release);
 #if defined(__x86_64__) || defined(__i386__)
@@ -45,10 +48,10 @@ inline void acquire_fence() noexcept { std::atomic_thread_fence(std::memory_orde
 #pragma GCC diagnostic pop
 #endif
 
-/// memcpy to or from the arena, where the other side may be writing or reading at the same time. By the
-/// letter of C++ that is a race (Boehm, "Can seqlocks get along with programming language memory models?",
-/// 2012); the protocol throws away what was torn. In ThreadSanitizer's builds the bytes are atomics, so that
-/// it reports every race but this one.
+/// A frame out of the arena, or metadata into it: memcpy where the other side may be writing or reading at
+/// the same time. By the letter of C++ that is a race (Boehm, "Can seqlocks get along with programming
+/// language memory models?", 2012); the protocol throws away what was torn. In ThreadSanitizer's builds the
+/// bytes are atomics, so that it reports every race but this one.
 inline void copy_shared(std::uint8_t* to, const std::uint8_t* from, std::size_t bytes) noexcept {
 #if defined(CAMRING_TSAN)
   for (std::size_t i = 0; i < bytes; ++i) {
@@ -56,6 +59,15 @@ inline void copy_shared(std::uint8_t* to, const std::uint8_t* from, std::size_t 
   }
 #else
   if (bytes != 0) std::memcpy(to, from, bytes);
+#endif
+}
+
+/// copy_shared of a frame into the arena: the writer does not read it again.
+inline void fill_shared(std::uint8_t* to, const std::uint8_t* from, std::size_t bytes) noexcept {
+#if defined(CAMRING_TSAN)
+  copy_shared(to, from, bytes);
+#else
+  stream_copy(to, from, bytes);
 #endif
 }
 

@@ -183,7 +183,7 @@ std::uint64_t RingWriter::publish(std::span<const std::uint8_t> payload, const C
     grow(payload.size());
     span = claim(payload.size(), info.metadata.size());
   }
-  copy_shared(span.data().data(), payload.data(), payload.size());
+  fill_shared(span.data().data(), payload.data(), payload.size());
   return commit(std::move(span), payload.size(), info);
 }
 

@@ -60,7 +60,8 @@ class RingWriter {
   /// claim left no room for is left out.
   std::uint64_t commit(Claim&& claim, std::size_t bytes, const CommitInfo& info);
 
-  /// claim + copy + commit; makes a larger generation first when the frame does not fit.
+  /// claim + copy + commit; makes a larger generation first when the frame does not fit. Copies large frames
+  /// past the caches, faster than memcpy (stream_copy).
   /// @throws Error: internal (an empty frame), and as grow().
   std::uint64_t publish(std::span<const std::uint8_t> payload, const CommitInfo& info);
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/stream_copy.h"
 
 namespace camring::camcap {
 namespace {
@@ -78,7 +79,10 @@ void Output::publish(std::initializer_list<std::span<const std::uint8_t>> pieces
   if (!claim && grow(bytes)) claim = writer_->claim(bytes);
   if (!claim) return dropped(Drop::too_large);
   std::uint8_t* to = claim.data().data();
-  for (const auto& piece : pieces) to = std::copy(piece.begin(), piece.end(), to);
+  for (const auto& piece : pieces) {
+    stream_copy(to, piece.data(), piece.size());
+    to += piece.size();
+  }
   writer_->commit(std::move(claim), bytes, commit_info(timing));
   counted(monotonic_ns());
 }

@@ -9,6 +9,7 @@
 #include "av/image.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/stream_copy.h"
 
 namespace camring::camcap {
 namespace {
@@ -155,7 +156,7 @@ void V4l2Source::take_raw(const V4l2Buffer& buffer, const FrameTiming& when, Out
   for (std::size_t i = 0; i < buffer.plane_count; ++i) {
     const Plane& plane = format_.planes[apart ? i : 0];
     const std::size_t most = apart ? std::size_t{plane.stride_bytes} * plane.rows : format_.raw_bytes();
-    std::memcpy(claim.data().data() + plane.offset_bytes, buffer.planes[i].data(),
+    stream_copy(claim.data().data() + plane.offset_bytes, buffer.planes[i].data(),
                 std::min(most, buffer.planes[i].size()));
   }
   output.commit(std::move(claim), {when.capture_ns, when.flags | frame_flag::keyframe});

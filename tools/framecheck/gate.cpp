@@ -75,14 +75,7 @@ void Gate::pass_on(const Verdict& verdict, const RingFeed& feed) {
   (good ? passed_ : failed_).add();
   std::optional<RingWriter>& writer = good ? out_ : reject_;
   if (!writer) return;
-  Claim claim = writer->claim(payload_.size(), metadata_.size());
-  if (!claim) {
-    writer->grow(payload_.size() + metadata_.size());
-    claim = writer->claim(payload_.size(), metadata_.size());
-    if (!claim) return;
-  }
-  std::copy(payload_.begin(), payload_.end(), claim.data().begin());
-  writer->commit(std::move(claim), payload_.size(), commit);
+  if (!payload_.empty()) writer->publish(payload_, commit);
 }
 
 void Gate::run() {

@@ -77,6 +77,11 @@ void Pace::fill(void* to, const Stamp& stamp) const {
   std::memcpy(to, &stamp, sizeof stamp);
 }
 
+std::span<const std::uint8_t> Pace::stamped(const Stamp& stamp) {
+  std::memcpy(source_.data(), &stamp, sizeof stamp);
+  return source_;
+}
+
 void Probe::ready() { raise(shared_.ready); }
 
 void Probe::note(const void* payload) noexcept {

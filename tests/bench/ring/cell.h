@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "support/histogram.h"
@@ -54,6 +55,8 @@ class Pace {
   [[nodiscard]] Stamp stamp() const;
   /// The source picture into `to` (or in place: nothing), and the stamp.
   void fill(void* to, const Stamp& stamp) const;
+  /// The source picture with the stamp in it, for who copies by itself.
+  [[nodiscard]] std::span<const std::uint8_t> stamped(const Stamp& stamp);
   /// Runs a part of publishing and adds its time to the frame's cost.
   template <class Part>
   auto timed(Part&& part) {

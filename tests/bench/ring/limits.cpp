@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/stream_copy.h"
 #include "base/unique_fd.h"
 #include "ring/futex.h"
 #include "support/histogram.h"
@@ -130,12 +131,13 @@ bool in_huge_pages(const void* at) {
   return false;
 }
 
-double copy_rate(std::uint8_t* to, std::size_t bytes) {
+template <class Copy>
+double copy_rate(std::uint8_t* to, std::size_t bytes, const Copy& copy) {
   const std::vector<std::uint8_t> from(bytes, 7);
   const std::size_t copies = std::max<std::size_t>(kSlots * 4, 2'000'000'000 / bytes);
   const std::int64_t began = camring::monotonic_ns();
   for (std::size_t i = 0; i < copies; ++i) {
-    std::memcpy(to + i % kSlots * bytes, from.data(), bytes);
+    copy(to + i % kSlots * bytes, from.data(), bytes);
     asm volatile("" : : "r"(to) : "memory");  // the copies are the point: none may be left out
   }
   return static_cast<double>(copies * bytes) / static_cast<double>(camring::monotonic_ns() - began);
@@ -157,7 +159,7 @@ double paged_copy_rate(std::size_t bytes, Pages pages, bool shared) {
   ::madvise(memory, size, pages == Pages::huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   std::memset(memory, 1, size);
   const double rate = in_huge_pages(memory) == (pages == Pages::huge)
-                          ? copy_rate(static_cast<std::uint8_t*>(memory), bytes)
+                          ? copy_rate(static_cast<std::uint8_t*>(memory), bytes, std::memcpy)
                           : 0;
   ::munmap(memory, size);
   return rate;
@@ -165,7 +167,12 @@ double paged_copy_rate(std::size_t bytes, Pages pages, bool shared) {
 
 double memcpy_rate(std::size_t bytes) {
   std::vector<std::uint8_t> to(bytes * kSlots, 1);
-  return copy_rate(to.data(), bytes);
+  return copy_rate(to.data(), bytes, std::memcpy);
+}
+
+double stream_copy_rate(std::size_t bytes) {
+  std::vector<std::uint8_t> to(bytes * kSlots, 1);
+  return copy_rate(to.data(), bytes, camring::stream_copy);
 }
 
 }  // namespace bench

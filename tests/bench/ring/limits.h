@@ -13,8 +13,9 @@ struct OneWay {
 [[nodiscard]] OneWay futex_ping(bool same_core, int rounds);
 /// One way of a word that two processes on two cores write in turn, spinning.
 [[nodiscard]] OneWay cache_line_ping(int rounds);
-/// GB/s of memcpy into eight slots in turn.
+/// GB/s of memcpy, or of stream_copy, into eight slots in turn.
 [[nodiscard]] double memcpy_rate(std::size_t bytes);
+[[nodiscard]] double stream_copy_rate(std::size_t bytes);
 
 enum class Pages { small, huge };
 /// The same into memory of one kind of pages, as tmpfs (shared) or anonymous; 0 where the kernel does not

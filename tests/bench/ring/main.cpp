@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/stream_copy.h"
 #include "cell.h"
 #include "limits.h"
 #include "support/process.h"
@@ -106,7 +107,7 @@ class Bench {
   void limits() {
     std::printf("\nWhat the machine allows.\n\n");
     const Table table({"limit", "p50", "p99"});
-    std::vector<double> p50[3], p99[3], rate[3];
+    std::vector<double> p50[3], p99[3], rate[3], streamed[3];
     const std::size_t sizes[] = {4096, 3110400, 12441600};
     for (int i = 0; i < options_.repeats; ++i) {
       const OneWay ways[] = {futex_ping(false, options_.frames), futex_ping(true, options_.frames),
@@ -115,6 +116,7 @@ class Bench {
         p50[way].push_back(ways[way].p50_us);
         p99[way].push_back(ways[way].p99_us);
         rate[way].push_back(memcpy_rate(sizes[way]));
+        if (sizes[way] >= camring::kStreamFrom) streamed[way].push_back(stream_copy_rate(sizes[way]));
       }
     }
     const char* names[] = {"futex wake, other core, one way", "futex wake, same core, one way",
@@ -122,8 +124,10 @@ class Bench {
     for (int way = 0; way < 3; ++way)
       Table::row({names[way], digits(median(p50[way])) + " µs", digits(median(p99[way])) + " µs"});
     for (int size = 0; size < 3; ++size) {
-      Table::row(
-          {"memcpy, " + size_name(static_cast<int>(sizes[size])), digits(median(rate[size])) + " GB/s", ""});
+      const std::string name = size_name(static_cast<int>(sizes[size]));
+      Table::row({"memcpy, " + name, digits(median(rate[size])) + " GB/s", ""});
+      if (!streamed[size].empty())
+        Table::row({"past the caches (stream_copy), " + name, digits(median(streamed[size])) + " GB/s", ""});
     }
     for (const bool shared : {true, false}) {
       for (const Pages pages : {Pages::small, Pages::huge}) {
