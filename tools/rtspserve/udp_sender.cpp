@@ -154,9 +154,9 @@ void UdpSender::flush(Sent& sent) {
                                  static_cast<unsigned>(std::min(kBatch, messages_.size() - done)), 0);
     if (count > 0) {
       for (int i = 0; i < count; ++i) {
-        const mmsghdr& message = messages_[done + static_cast<std::size_t>(i)];
-        sent.packets += message.msg_hdr.msg_iovlen;
-        sent.bytes += message.msg_len;
+        const std::size_t at = done + static_cast<std::size_t>(i);
+        sent.packets += contents_[at].count;
+        sent.bytes += messages_[at].msg_len;
       }
       done += static_cast<std::size_t>(count);
       continue;
@@ -169,27 +169,26 @@ void UdpSender::flush(Sent& sent) {
       ::poll(&ready, 1, 1);
       continue;
     }
-    const msghdr& refused = messages_[done].msg_hdr;
-    if (refused.msg_iovlen > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
+    const rtp::Run& run = contents_[done];
+    if (run.count > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE)) {
       // EIO: nobody cuts on this way. The others may be this receiver's, whose path takes smaller packets.
       if (errno == EIO) segmentation_ = false;
-      one_by_one(refused, sent);
+      one_by_one(messages_[done].msg_hdr, run, sent);
     } else {
-      sent.refused +=
-          refused.msg_iovlen;  // no room, or this receiver can't be reached: the others get theirs
+      sent.refused += run.count;  // no room, or this receiver can't be reached: the others get theirs
     }
     ++done;
   }
   messages_.clear();
+  contents_.clear();
 }
 
 // The kernel cuts with the size that is last in the control data: without it, it does not.
-void UdpSender::one_by_one(const msghdr& message, Sent& sent) noexcept {
+void UdpSender::one_by_one(const msghdr& message, const rtp::Run& run, Sent& sent) noexcept {
   msghdr single = message;
   single.msg_controllen -= CMSG_SPACE(sizeof(std::uint16_t));
-  single.msg_iovlen = 1;
-  for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
-    single.msg_iov = message.msg_iov + i;
+  for (std::size_t i = 0; i < run.count; ++i) {
+    single.msg_iov = pieces_.data() + run.first + i;
     const ssize_t put = ::sendmsg(rtp_.get(), &single, 0);
     if (put < 0) {
       ++sent.refused;
@@ -241,31 +240,43 @@ const UdpSender::Source& UdpSender::source(const UdpAddress& from, const rtp::Pa
   return made;
 }
 
+void UdpSender::add(const UdpPath& path, const Control& control, std::size_t piece, std::uint32_t first,
+                    std::uint32_t count) {
+  mmsghdr message{};
+  message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&path.to->storage);
+  message.msg_hdr.msg_namelen = path.to->size;
+  message.msg_hdr.msg_control = const_cast<std::uint8_t*>(control.bytes);
+  message.msg_hdr.msg_controllen = control.size;
+  message.msg_hdr.msg_iov = pieces_.data() + piece;
+  message.msg_hdr.msg_iovlen = 1;
+  messages_.push_back(message);
+  contents_.push_back({first, count});
+}
+
 UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
                                 std::span<const UdpPath> paths) {
   Sent sent;
+  if (paths.empty()) return sent;
   pieces_.clear();
-  messages_.clear();
   sources_.clear();
-  for (const rtp::Packet& packet : block.packets) {
-    pieces_.push_back({const_cast<std::uint8_t*>(block.bytes.data()) + packet.offset, packet.size});
+  auto* const bytes = const_cast<std::uint8_t*>(block.datagrams().data());
+  const std::size_t packets = block.packets.size();
+  for (std::size_t i = 0; i < packets; ++i)
+    pieces_.push_back({bytes + block.datagram_at(i), block.packets[i].size});
+  for (const rtp::Run& run : block.runs) {
+    std::size_t size = 0;
+    for (std::uint32_t i = run.first; i < run.first + run.count; ++i) size += block.packets[i].size;
+    pieces_.push_back({bytes + block.datagram_at(run.first), size});
   }
   for (const UdpPath& path : paths) {
     const Source& from = source(*path.from, block, first, last);
     for (std::size_t i = first; i < last; ++i) {
       const rtp::Run& run = block.runs[i];
-      const bool cut = run.count > 1 && segmentation_;
-      const Control& control = from.controls[cut ? 1 + i - first : 0];
-      mmsghdr message{};
-      message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&path.to->storage);
-      message.msg_hdr.msg_namelen = path.to->size;
-      message.msg_hdr.msg_control = const_cast<std::uint8_t*>(control.bytes);
-      message.msg_hdr.msg_controllen = control.size;
-      for (std::uint32_t k = 0; k < run.count; k += cut ? run.count : 1) {
-        message.msg_hdr.msg_iov = pieces_.data() + run.first + k;
-        message.msg_hdr.msg_iovlen = cut ? run.count : 1;
-        messages_.push_back(message);
+      if (run.count > 1 && segmentation_) {
+        add(path, from.controls[1 + i - first], packets + i, run.first, run.count);
+        continue;
       }
+      for (std::uint32_t k = run.first; k < run.first + run.count; ++k) add(path, from.controls[0], k, k, 1);
     }
   }
   flush(sent);

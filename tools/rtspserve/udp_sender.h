@@ -35,7 +35,7 @@ struct UdpPath {
   const UdpAddress* from;
 };
 
-/// Event loop only.
+/// In the loop's turn only.
 class UdpSender {
  public:
   /// @throws Error (system) when no pair of ports is free.
@@ -63,12 +63,6 @@ class UdpSender {
   void send_one(std::span<const std::uint8_t> packet, const UdpPath& path, bool rtcp) noexcept;
 
  private:
-  void flush(Sent& sent);
-  void one_by_one(const msghdr& message, Sent& sent) noexcept;
-  UniqueFd rtp_, rtcp_;
-  std::uint16_t port_ = 0;
-  bool segmentation_ = true;
-  bool v6_ = true;
   // Control data of a message: the source, if any, and behind it what size to cut to, if it is to be cut.
   struct Control {
     alignas(cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t))];
@@ -76,6 +70,14 @@ class UdpSender {
     void add(int level, int type, std::span<const std::uint8_t> data) noexcept;
     void add_source(const UdpAddress& from) noexcept;
   };
+  void add(const UdpPath& path, const Control& control, std::size_t piece, std::uint32_t first,
+           std::uint32_t count);
+  void flush(Sent& sent);
+  void one_by_one(const msghdr& message, const rtp::Run& run, Sent& sent) noexcept;
+  UniqueFd rtp_, rtcp_;
+  std::uint16_t port_ = 0;
+  bool segmentation_ = true;
+  bool v6_ = true;
   // Those for what leaves from one address: not cut, then one for each run.
   struct Source {
     const UdpAddress* from;
@@ -83,9 +85,10 @@ class UdpSender {
   };
   const Source& source(const UdpAddress& from, const rtp::PacketBlock& block, std::size_t first,
                        std::size_t last);
-  std::vector<iovec> pieces_;
+  std::vector<iovec> pieces_;  // a block's packets, and behind them its runs
   std::vector<mmsghdr> messages_;
-  std::vector<Source> sources_;  // messages_ points into their controls
+  std::vector<rtp::Run> contents_;  // packets of each message
+  std::vector<Source> sources_;     // messages_ points into their controls
 };
 
 }  // namespace camring::rtspserve
