@@ -104,6 +104,7 @@ void RepeatingFault::report(std::string_view message) {
   if (text_ == message) return;
   if (text_.empty()) since_ns_ = monotonic_ns();
   text_ = message;
+  reported_.store(true, std::memory_order_relaxed);
   log(level_, message);
 }
 
@@ -111,6 +112,7 @@ void RepeatingFault::clear(std::string_view message) {
   const std::lock_guard lock(mutex_);
   if (text_.empty()) return;
   text_.clear();
+  reported_.store(false, std::memory_order_relaxed);
   const std::int64_t seconds = (monotonic_ns() - since_ns_) / 1'000'000'000;
   log(LogLevel::info, seconds > 0 ? std::string(message) + ", after " + std::to_string(seconds) + " s"
                                   : std::string(message));

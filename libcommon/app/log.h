@@ -34,10 +34,14 @@ class RepeatingFault {
   explicit RepeatingFault(LogLevel level = LogLevel::warning) : level_(level) {}
   void report(std::string_view message);
   void clear(std::string_view message);  ///< logs at info if the fault had been reported; else nothing
+  [[nodiscard]] bool reported() const noexcept {
+    return reported_.load(std::memory_order_relaxed);
+  }  ///< not cleared
   [[nodiscard]] std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
 
  private:
   LogLevel level_;
+  std::atomic<bool> reported_{false};
   std::mutex mutex_;
   std::string text_;
   std::int64_t since_ns_ = 0;  // CLOCK_MONOTONIC; of the first report since the last clear

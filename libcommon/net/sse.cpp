@@ -1,5 +1,6 @@
 #include "net/sse.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -12,13 +13,19 @@ namespace {
 constexpr std::string_view kRetry = "retry: ", kId = "id: ", kName = "event: ", kData = "data: ",
                            kComment = ": ";  // one space is taken off again, so that one of the value's stays
 
+// Twice through the text: memchr is many times faster than a look at each character.
+std::size_t line_end(std::string_view text) noexcept {
+  const std::size_t feed = text.find('\n');
+  return std::min(feed, text.substr(0, feed).find('\r'));
+}
+
 // Takes the first line and its end off; false when there is none left. "a\n" is two lines, "" is one.
 class Lines {
  public:
   explicit Lines(std::string_view text) noexcept : rest_(text) {}
   [[nodiscard]] bool next(std::string_view& line) noexcept {
     if (done_) return false;
-    const std::size_t end = rest_.find_first_of("\r\n");
+    const std::size_t end = line_end(rest_);
     line = rest_.substr(0, end);
     done_ = end == std::string_view::npos;
     if (done_) return true;
@@ -31,9 +38,7 @@ class Lines {
   bool done_ = false;
 };
 
-bool is_one_line(std::string_view text) noexcept {
-  return text.find_first_of("\r\n") == std::string_view::npos;
-}
+bool is_one_line(std::string_view text) noexcept { return line_end(text) == std::string_view::npos; }
 
 bool is_valid(const SseEvent& event) noexcept {
   if (!is_one_line(event.name) || (event.retry && event.retry->count() < 0)) return false;

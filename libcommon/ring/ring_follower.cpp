@@ -54,7 +54,8 @@ void RingFollower::rouse() noexcept {
 void RingFollower::doze() {
   dozed_ = true;
   std::unique_lock lock(mutex_);
-  roused_.wait_for(lock, options_.doze_time, [this] { return quit_.load() || wanted(); });
+  roused_.wait_for(lock, video_ ? options_.video_doze_time : options_.doze_time,
+                   [this] { return quit_.load() || wanted(); });
 }
 
 void RingFollower::tell_demand(RingReader& reader) {
@@ -91,6 +92,7 @@ void RingFollower::look(RingReader& reader) {
 
 void RingFollower::begin(RingReader& reader, bool anew) {
   unfit_ = sink_.unfit(reader.format());
+  video_ = is_video(reader.format().codec);
   sink_.begin(reader, anew);
 }
 

@@ -55,13 +55,15 @@ struct FollowerOptions {
   std::string label = {};               ///< as ReaderOptions::label
   std::chrono::nanoseconds want_time =
       std::chrono::seconds(5);  ///< how long a question keeps an encoder going
-  /// Between looks while nobody watches. A ring that holds less loses frames to who wants all.
+  /// Between looks while nobody watches, at a ring of pictures: many hold no more than eight. Who wants all
+  /// loses frames of a ring that holds less.
   std::chrono::nanoseconds doze_time = std::chrono::milliseconds(200);
+  std::chrono::nanoseconds video_doze_time = std::chrono::milliseconds(500);  ///< rings of video hold seconds
 };
 
 /// The thread runs from construction to destruction, so the sink must be there before and after: as its
 /// owner's last member a follower begins last and ends first. Demand for frames is told to the writer while
-/// somebody watches, and for some seconds after want(); at other times the thread dozes: it looks five times
+/// somebody watches, and for some seconds after want(); at other times the thread dozes: it looks a few times
 /// a second at what came, and whoever comes rouses it. All calls from any thread.
 class RingFollower {
  public:
@@ -99,7 +101,8 @@ class RingFollower {
   std::condition_variable roused_;
 
   // The thread's own.
-  std::string unfit_;  // what is wrong with the format at hand
+  std::string unfit_;   // what is wrong with the format at hand
+  bool video_ = false;  // that one
   bool demanded_ = false, coming_ = true;
   bool drained_ = false;  // the ring has nothing more, for now
   bool dozed_ = false;    // since it was drained

@@ -17,6 +17,7 @@ namespace camring {
 namespace {
 
 constexpr std::int64_t kLookNs = 100'000'000;      // at most so long asleep without a look at the writer
+constexpr std::int64_t kBusyLookNs = 500'000'000;  // the same while frames come
 constexpr std::int64_t kSearchNs = 20'000'000;     // between looks for a ring that is not there
 constexpr std::int64_t kReportNs = 1'000'000'000;  // between reports on the control channel
 constexpr std::int64_t kStalledNs = 1'000'000'000;
@@ -56,7 +57,7 @@ struct RingReader::State {
   bool waited = false;         // for the ring to come, since nothing was attached
   bool await_keyframe = false;
   std::uint64_t seen = 0, missed = 0;
-  std::int64_t looked_ns = 0, reported_ns = 0;
+  std::int64_t looked_ns = 0, reported_ns = 0, took_ns = 0;
   std::optional<ControlClient> control;
 };
 
@@ -167,7 +168,10 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
     const auto& word = view->live().futex;
     const std::uint32_t value = word.load(std::memory_order_acquire);
     const Took took = view->broken() ? Took::corrupt : take(out, skip_to_newest);
-    if (took == Took::frame) return ReadStatus::frame;
+    if (took == Took::frame) {
+      took_ns = now;
+      return ReadStatus::frame;
+    }
     if (took == Took::corrupt) {
       view.reset();
       fresh = true;     // start as if new: the numbers of a damaged ring mean nothing
@@ -176,7 +180,9 @@ ReadStatus RingReader::State::wait_and_take(FrameView& out, std::chrono::nanosec
     }
     const auto state = word_of(*view);
     const bool over = state == layout::WriterWord::superseded || state == layout::WriterWord::ended;
-    if ((over || now - looked_ns >= kLookNs) && look_for_next(now)) return ReadStatus::moved;
+    // Where frames come only a name that was taken over meanwhile is to be found out.
+    const std::int64_t look_ns = now - took_ns < kLookNs ? kBusyLookNs : kLookNs;
+    if ((over || now - looked_ns >= look_ns) && look_for_next(now)) return ReadStatus::moved;
     const std::int64_t left = deadline - now;
     if (left <= 0) return ReadStatus::timeout;
     if (over) {

@@ -106,6 +106,8 @@ bool FramePairer::match_number(Side side, bool exact) {
   Entry& mine = feed(side).entries.back();
   auto& theirs = feed(other(side)).entries;
   for (auto at = theirs.rbegin(); at != theirs.rend(); ++at) {
+    // Numbers go up within a run: of a frame that is ahead of the other ring, there is nothing to look for.
+    if (at->moment.source_number < mine.moment.source_number && at->run == theirs.front().run) return false;
     if (at->moment.source_number != mine.moment.source_number) continue;
     if (exact && at->moment.timeline_ns != mine.moment.timeline_ns) continue;
     if (at->paired) return false;

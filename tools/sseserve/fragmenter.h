@@ -46,6 +46,8 @@ class Fragmenter {
   /// What there is of a fragment is made one.
   void flush();
   void await_keyframe() noexcept { await_key_ = true; }  ///< a frame was lost
+  /// Memory of frames that are fragments by now, for the next RingFrame::bytes.
+  [[nodiscard]] std::vector<std::uint8_t> spare();
 
   [[nodiscard]] bool empty() const noexcept { return samples_.empty(); }  ///< nothing for flush()
   /// What frames are as far as they tell: the size and the parameter sets of the last keyframe.
@@ -66,7 +68,7 @@ class Fragmenter {
   };
   struct Span {
     std::uint64_t decode_time;  // on the media time line
-    double duration_ms;
+    std::int64_t duration_ns;
   };
   // Of a frame, without its bytes.
   struct About {
@@ -77,6 +79,7 @@ class Fragmenter {
   void take_jpeg(RingFrame frame);
   [[nodiscard]] bool describe_stream(std::span<const std::uint8_t> keyframe);
   void note_detections(const RingFrame& frame);
+  void describe(const About& first, bool key, const Span& span);
   void emit(std::string_view name, const About& first, bool key, const Span& span,
             std::vector<std::uint8_t> bytes);
 
@@ -92,6 +95,9 @@ class Fragmenter {
   std::int64_t complete_ns_ = 0;  // when the ring had the last one of the unit at hand
   bool past_ = false;             // that one
   std::string detections_;        // events that go out with it
+  std::string about_, id_;        // of the unit at hand, as JSON, and as an event's
+  const std::string about_begin_;
+  std::vector<std::vector<std::uint8_t>> spare_;
   std::uint32_t fragment_ = 0;
   std::uint64_t sequence_ = 0, last_decode_time_ = 0;
   std::int64_t last_capture_ns_ = 0, period_ns_ = 0;

@@ -164,7 +164,7 @@ TEST_CASE("follower: who dozes gets everything, later: who comes rouses it") {
   RingWriter writer(video_spec("cam0"));
   put(writer, 100);
   Sink sink;
-  RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .doze_time = 1h}, sink);
+  RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .video_doze_time = 1h}, sink);
   REQUIRE_FALSE(follower.wanted());
   REQUIRE(sink.wait(last_is(0)));
   REQUIRE(sink.wait(falls_asleep));
@@ -203,7 +203,7 @@ TEST_CASE("follower: while nobody watches it looks now and then all the same") {
   RingDirectory directory;
   RingWriter writer(video_spec("cam0"));
   Sink sink;
-  const RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .doze_time = 10ms}, sink);
+  const RingFollower follower("cam0", {.label = "test", .want_time = 0ns, .video_doze_time = 10ms}, sink);
   for (std::uint64_t i = 0; i < 10; ++i) {
     put(writer, 100);
     REQUIRE(sink.wait(last_is(i)));
@@ -229,7 +229,7 @@ TEST_CASE("follower: it ends, whatever it is at") {
   RingDirectory directory;
   for (const auto want_time : {0ns, std::chrono::nanoseconds(1h)}) {
     Sink sink;
-    RingFollower follower("cam0", {.label = "test", .want_time = want_time, .doze_time = 1h}, sink);
+    RingFollower follower("cam0", {.label = "test", .want_time = want_time, .video_doze_time = 1h}, sink);
     REQUIRE(sink.wait([](const auto& heard) { return heard.looks > 0; }));
     REQUIRE(sink.wait(falls_asleep));
     follower.stop();

@@ -1,6 +1,8 @@
 #include "fragmenter.h"
 
+#include <cmath>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "av/convert.h"
 #include "av/video_encoder.h"
@@ -76,6 +78,13 @@ std::string event_of(const Unit& unit) {
 
 bool has(const Unit& unit, const std::string& part) { return event_of(unit).find(part) != std::string::npos; }
 
+// What a unit's event says of it.
+nlohmann::json about(const Unit& unit) {
+  const std::string event = event_of(unit);
+  const std::size_t from = event.find("data: {") + 6;
+  return nlohmann::json::parse(event.substr(from, event.find('\n', from) - from));
+}
+
 }  // namespace
 
 TEST_CASE("fragmenter: a fragment a frame, from the first keyframe on, with its number and its time") {
@@ -98,11 +107,35 @@ TEST_CASE("fragmenter: a fragment a frame, from the first keyframe on, with its 
     CHECK(unit.init == bench.units[0]->init);
     CHECK(unit.mark == EventMark{frames[i + 2].info.publish_ns, i + 5});
     CHECK(has(unit, "event: fragment\n"));
-    CHECK(has(unit, "\"number\":" + std::to_string(i + 5) + ","));
-    CHECK(has(unit, "\"quality\":\"low\""));
+    const auto json = about(unit);
+    CHECK(json.size() == 8);
+    CHECK(json["channel"] == "raw");
+    CHECK(json["quality"] == "low");
+    CHECK(json["seq"] == i);
+    CHECK(json["number"] == i + 5);
+    CHECK(json["key"] == unit.key);
+    CHECK(json["time"].get<double>() == Approx(1 + static_cast<double>(i + 5) * 0.04).epsilon(1e-12));
+    CHECK(json["capture"].get<double>() == Approx(1000 + static_cast<double>(i + 5) * 40).epsilon(1e-12));
+    CHECK(json["duration"].get<double>() == Approx(40).epsilon(1e-12));
   }
-  CHECK(has(*bench.units[0], "\"time\":1.2,"));
   CHECK(bench.units[0]->init->bytes != nullptr);
+}
+
+TEST_CASE("fragmenter: times are told to the microsecond, before 1970 as well") {
+  for (const std::int64_t wall_ns :
+       {std::int64_t{0}, std::int64_t{-3'000'000'000'000'000'123}, std::int64_t{1'790'000'000'123'456'789}}) {
+    Bench bench;
+    bench.fragmenter.begin(video({64, 48}));
+    auto frames = encode(1, 5);
+    frames[0].info.source_capture_ns = 1'000'001'499;
+    frames[0].wall_offset_ns = wall_ns;
+    bench.take(frames);
+    REQUIRE(bench.units.size() == 1);
+    const auto json = about(*bench.units[0]);
+    const double expected = static_cast<double>(wall_ns + 1'000'001'499) * 1e-6;
+    CHECK(std::abs(json["capture"].get<double>() - expected) < 0.001);
+    CHECK(std::abs(json["time"].get<double>() - 1.000001499) < 1.0 / 90'000);
+  }
 }
 
 TEST_CASE("fragmenter: fragments last as they should, and end at keyframes") {
@@ -116,8 +149,8 @@ TEST_CASE("fragmenter: fragments last as they should, and end at keyframes") {
   CHECK(bench.units[0]->complete_ns == kStartNs + 2 * kFrameNs + 1'000'000);
   CHECK(bench.units[1]->complete_ns == kStartNs + 4 * kFrameNs + 1'000'000);
   CHECK(bench.units[0]->available_ns > bench.units[0]->complete_ns);
-  CHECK(has(*bench.units[0], "\"duration\":120.0"));
-  CHECK(has(*bench.units[1], "\"duration\":80.0"));
+  CHECK(about(*bench.units[0])["duration"] == 120);
+  CHECK(about(*bench.units[1])["duration"] == 80);
   CHECK_FALSE(bench.fragmenter.empty());
   bench.fragmenter.flush();
   CHECK(bench.fragmenter.empty());
