@@ -28,14 +28,14 @@ struct Chunk {
 };
 using ChunkPtr = std::shared_ptr<const Chunk>;
 
-/// Who is told of new chunks. Lives in the event loop.
+/// Who is told of new chunks, in the loop's turn (net/loop.h).
 class Subscriber {
  public:
   virtual ~Subscriber() = default;
   virtual void wake() = 0;  ///< the channel has a newer chunk
 };
 
-/// A live stream of which only the newest chunk counts. All calls from the event loop's thread.
+/// A live stream of which only the newest chunk counts. All calls in the loop's turn.
 class Channel {
  public:
   /// Makes `chunk` the newest and offers it to everybody who is idle.
@@ -52,7 +52,7 @@ class Channel {
 };
 
 /// A stream whose chunks are chosen for one client, one after the other: what it gets next is asked for when
-/// it can take it. All calls from the event loop's thread.
+/// it can take it. All calls in the loop's turn.
 class ChunkSource {
  public:
   virtual ~ChunkSource() = default;

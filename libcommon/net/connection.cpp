@@ -57,10 +57,10 @@ class Session final : public Connection,
     } else {
       lowest().expires_after(server_.options.header_timeout);
       stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = this->shared_from_this()](ErrorCode error) {
+                              server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error) {
                                 if (error) return self->close();
                                 self->read_request();
-                              });
+                              }));
     }
   }
 
@@ -93,11 +93,18 @@ class Session final : public Connection,
   }
 
   void answer(Response response) override {
+    if (!server_.loop.here()) {
+      return in_loop(
+          [response = std::move(response)](Session& self) mutable { self.answer(std::move(response)); });
+    }
     if (std::exchange(answered_, true) || closed_) return;
     send(std::move(response));
   }
 
   void stream(StreamReply reply) override {
+    if (!server_.loop.here()) {
+      return in_loop([reply = std::move(reply)](Session& self) mutable { self.stream(std::move(reply)); });
+    }
     if (std::exchange(answered_, true) || closed_) return;
     cursor_.emplace(std::move(reply), server_.options.max_lag);
     const StreamReply& wanted = cursor_->reply();
@@ -110,7 +117,7 @@ class Session final : public Connection,
     const int low_water = kMaxUnsent;
     ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low_water, sizeof low_water);
     asio::async_write(stream_, asio::buffer(head_),
-                      [self = this->shared_from_this()](ErrorCode error, std::size_t) {
+                      server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t) {
                         self->head_.clear();
                         self->head_.shrink_to_fit();
                         if (error || self->closed_) return self->close();
@@ -123,7 +130,7 @@ class Session final : public Connection,
                         self->progress_ns_ = monotonic_ns();
                         self->watch_for_end();
                         self->wake();
-                      });
+                      }));
   }
 
   // The channel has something newer, or the socket has room again.
@@ -146,6 +153,13 @@ class Session final : public Connection,
   }
   int fd() noexcept { return lowest().socket().native_handle(); }
 
+  // Time-outs of Beast's streams run in the loop's thread without the turn. There are none while a stream
+  // goes on: only that may be driven by other threads.
+  template <class Task>
+  void in_loop(Task task) {
+    server_.loop.post([self = this->shared_from_this(), task = std::move(task)]() mutable { task(*self); });
+  }
+
   void read_request() {
     answered_ = false;
     parser_.emplace();
@@ -154,22 +168,23 @@ class Session final : public Connection,
     // Idle until the first byte, then the whole request within the header timeout: a slow one is closed.
     lowest().expires_after(requests_ == 0 ? server_.options.header_timeout : server_.options.idle_timeout);
     if (buffer_.size() > 0) return read_rest();
-    stream_.async_read_some(buffer_.prepare(2048),
-                            [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
-                              if (error || self->closed_) return self->close();
-                              self->buffer_.commit(bytes);
-                              self->read_rest();
-                            });
+    stream_.async_read_some(
+        buffer_.prepare(2048),
+        server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
+          if (error || self->closed_) return self->close();
+          self->buffer_.commit(bytes);
+          self->read_rest();
+        }));
   }
 
   void read_rest() {
     lowest().expires_after(server_.options.header_timeout);
     http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](ErrorCode error, std::size_t) {
+                     server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t) {
                        if (self->closed_) return;
                        if (error) return self->bad_request(error);
                        self->handle();
-                     });
+                     }));
   }
 
   void bad_request(ErrorCode error) {
@@ -239,7 +254,7 @@ class Session final : public Connection,
     asio::post(server_.hashing,
                [self = this->shared_from_this(), passwords = server_.passwords, authorization] {
                  auto user = passwords->check(authorization);
-                 asio::post(self->server_.loop, [self, user = std::move(user)] {
+                 self->server_.loop.post([self, user = std::move(user)] {
                    --self->server_.hashing_now;
                    if (self->closed_) return;
                    if (!user) return self->unauthorized();
@@ -294,12 +309,13 @@ class Session final : public Connection,
       if (shared_body_) buffers[2] = asio::buffer(*shared_body_);
     }
     lowest().expires_after(server_.options.idle_timeout);
-    asio::async_write(stream_, buffers, [self = this->shared_from_this()](ErrorCode error, std::size_t) {
-      self->shared_body_.reset();
-      if (error || self->closed_) return self->close();
-      if (!self->keep_alive_) return self->finish();
-      self->read_request();
-    });
+    asio::async_write(stream_, buffers,
+                      server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t) {
+                        self->shared_body_.reset();
+                        if (error || self->closed_) return self->close();
+                        if (!self->keep_alive_) return self->finish();
+                        self->read_request();
+                      }));
   }
 
   // Closes so that the client can still read the answer: a close with unread input would be a reset, and
@@ -309,9 +325,9 @@ class Session final : public Connection,
     if constexpr (kPlain) {
       half_close();
     } else {
-      stream_.async_shutdown([self = this->shared_from_this()](ErrorCode) {
+      stream_.async_shutdown(server_.loop.in_turn([self = this->shared_from_this()](ErrorCode) {
         if (!self->closed_) self->half_close();
-      });
+      }));
     }
   }
   void half_close() {
@@ -320,23 +336,23 @@ class Session final : public Connection,
     drain();
   }
   void drain() {
-    lowest().async_read_some(asio::buffer(scratch_),
-                             [self = this->shared_from_this()](ErrorCode error, std::size_t) {
-                               if (error || self->closed_) return self->close();
-                               self->drain();
-                             });
+    lowest().async_read_some(asio::buffer(scratch_), server_.loop.in_turn([self = this->shared_from_this()](
+                                                                              ErrorCode error, std::size_t) {
+      if (error || self->closed_) return self->close();
+      self->drain();
+    }));
   }
 
   // A stream's client says nothing more; its end is noticed at once, though no chunk may come for long.
   void watch_for_end() {
-    stream_.async_read_some(asio::buffer(scratch_),
-                            [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
-                              if (self->ending_ && !self->closed_) return self->finish();
-                              self->chatter_ += bytes;
-                              if (error || self->closed_ || self->chatter_ > kMaxChatter)
-                                return self->close();
-                              self->watch_for_end();
-                            });
+    stream_.async_read_some(
+        asio::buffer(scratch_),
+        server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
+          if (self->ending_ && !self->closed_) return self->finish();
+          self->chatter_ += bytes;
+          if (error || self->closed_ || self->chatter_ > kMaxChatter) return self->close();
+          self->watch_for_end();
+        }));
   }
 
   // Whether too much of the chunks before waits in the kernel to begin another. No more can wait than did at
@@ -387,11 +403,11 @@ class Session final : public Connection,
   void wait_writable() {
     waiting_ = true;
     lowest().socket().async_wait(asio::socket_base::wait_write,
-                                 [self = this->shared_from_this()](ErrorCode error) {
+                                 server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error) {
                                    self->waiting_ = false;
                                    if (error || self->closed_) return self->close();
                                    self->wake();
-                                 });
+                                 }));
   }
 
   void write_secure() {
@@ -404,12 +420,13 @@ class Session final : public Connection,
     std::transform(parts.begin(), parts.end(), buffers.begin(),
                    [](const iovec& part) { return asio::buffer(part.iov_base, part.iov_len); });
     writing_ = true;
-    stream_.async_write_some(buffers, [self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
-      self->writing_ = false;
-      if (error || self->closed_) return self->close();
-      self->went(bytes);
-      self->wake();
-    });
+    stream_.async_write_some(
+        buffers, server_.loop.in_turn([self = this->shared_from_this()](ErrorCode error, std::size_t bytes) {
+          self->writing_ = false;
+          if (error || self->closed_) return self->close();
+          self->went(bytes);
+          self->wake();
+        }));
   }
 
   void leave_stream() noexcept {
@@ -452,7 +469,7 @@ std::shared_ptr<Connection> make_connection(Server::State& state, int fd, std::s
   socklen_t size = sizeof storage;
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
   const asio::generic::stream_protocol protocol(storage.ss_family, 0);
-  Plain plain(state.loop.get_executor());
+  Plain plain(state.loop.context().get_executor());
   plain.socket().assign(protocol, fd);
   if (state.tls && storage.ss_family != AF_UNIX) {
     return std::make_shared<Session<Secure>>(state, Secure(std::move(plain), *state.tls), std::move(address),

@@ -13,7 +13,7 @@
 
 namespace camring::net {
 
-/// Lives in the event loop, as its channel does.
+/// In the loop's turn, as its channel.
 class Cursor {
  public:
   /// @param max_lag  a chunk that has been there for longer is not begun

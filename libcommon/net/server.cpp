@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/post.hpp>
 #include <cerrno>
 
 #include "app/log.h"
@@ -90,9 +89,17 @@ void Server::State::forget(Connection* connection, const std::string& address) {
   if (found != per_address.end() && --found->second == 0) per_address.erase(found);
 }
 
+void Server::State::close_all() {
+  stopping = true;
+  const auto all = connections;
+  for (const auto& [key, connection] : all) connection->close();
+  loop.stop();
+}
+
 void Server::State::accept_from(asio::posix::stream_descriptor& listener) {
   listener.async_wait(
-      asio::posix::stream_descriptor::wait_read, [this, &listener](boost::system::error_code error) {
+      asio::posix::stream_descriptor::wait_read,
+      loop.in_turn([this, &listener](boost::system::error_code error) {
         if (error || stopping) return;
         for (int taken = 0; taken < 64; ++taken) {
           const int fd = ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -102,14 +109,15 @@ void Server::State::accept_from(asio::posix::stream_descriptor& listener) {
           }
           if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // The listener stays readable: without a pause this would spin.
-            auto timer = std::make_shared<asio::steady_timer>(loop, kOutOfDescriptors);
-            timer->async_wait([this, &listener, timer](boost::system::error_code) { accept_from(listener); });
+            auto timer = std::make_shared<asio::steady_timer>(loop.context(), kOutOfDescriptors);
+            timer->async_wait(
+                loop.in_turn([this, &listener, timer](boost::system::error_code) { accept_from(listener); }));
             return;
           }
           break;
         }
         accept_from(listener);
-      });
+      }));
 }
 
 Server::Server(ServerOptions options, Handler handler)
@@ -130,7 +138,8 @@ Server::~Server() {
 
 void Server::add_listener(ListeningSocket socket) {
   // The descriptor belongs to Asio from here on; `sockets` keeps what there is to know about it.
-  auto listener = std::make_unique<asio::posix::stream_descriptor>(state_->loop, socket.fd.release());
+  auto listener =
+      std::make_unique<asio::posix::stream_descriptor>(state_->loop.context(), socket.fd.release());
   state_->accept_from(*listener);
   state_->listeners.push_back(std::move(listener));
   state_->sockets.push_back(std::move(socket));
@@ -156,29 +165,37 @@ void Server::use_passwords(std::shared_ptr<PasswordFile> passwords) {
 
 void Server::run(int stop_fd) {
   make_room_for(state_->options.max_clients);
-  asio::posix::stream_descriptor stop(state_->loop, ::dup(stop_fd));
-  stop.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code) {
-    state_->stopping = true;
-    const auto all = state_->connections;
-    for (const auto& [key, connection] : all) connection->close();
-    state_->loop.stop();
-  });
+  asio::posix::stream_descriptor stop(state_->loop.context(), ::dup(stop_fd));
+  stop.async_wait(asio::posix::stream_descriptor::wait_read,
+                  state_->loop.in_turn([this](boost::system::error_code) {
+                    if (!state_->farewell) return state_->close_all();
+                    after(state_->farewell(), [this] { state_->close_all(); });
+                  }));
   state_->loop.run();
   state_->listeners.clear();
   state_->connections.clear();
 }
 
-void Server::post(std::function<void()> task) { asio::post(state_->loop, std::move(task)); }
+void Server::before_stop(std::function<std::chrono::nanoseconds()> farewell) {
+  state_->farewell = std::move(farewell);
+}
+
+void Server::post(std::function<void()> task) { state_->loop.post(std::move(task)); }
+void Server::enter(std::function<void()> task) { state_->loop.enter(std::move(task)); }
 
 void Server::after(std::chrono::nanoseconds delay, std::function<void()> task) {
-  auto timer = std::make_shared<asio::steady_timer>(state_->loop, delay);
-  timer->async_wait([timer, task = std::move(task)](boost::system::error_code error) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->loop.context(), delay);
+  timer->async_wait(state_->loop.in_turn([timer, task = std::move(task)](boost::system::error_code error) {
     if (!error) task();
-  });
+  }));
+}
+
+void Server::at_next(std::chrono::nanoseconds interval, std::function<void()> task) {
+  after(interval - std::chrono::nanoseconds(monotonic_ns()) % interval, std::move(task));
 }
 
 void Server::every(std::chrono::nanoseconds interval, std::function<void()> task) {
-  after(interval, [this, interval, task = std::move(task)] {
+  at_next(interval, [this, interval, task = std::move(task)] {
     task();
     every(interval, task);
   });

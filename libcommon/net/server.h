@@ -31,7 +31,7 @@ struct ServerOptions {
   std::string methods = "GET, HEAD";      ///< what the tool serves, for OPTIONS
 };
 
-/// How one client's stream went; counted by the event loop, read by the tool's callbacks.
+/// How one client's stream went; told in the server's turn.
 struct StreamEvents {
   std::function<void(const Chunk&, std::size_t bytes)> delivered;  ///< a chunk went to the kernel whole
   std::function<void(std::uint64_t)> skipped;                      ///< chunks that this client did not get
@@ -58,7 +58,7 @@ struct StreamReply {
   StreamEvents events;
 };
 
-/// The way back to one request's client. Copyable; the first answer counts. Event loop's thread only.
+/// The way back to one request's client. Copyable; the first answer counts. In the server's turn only.
 class Reply {
  public:
   class Target {
@@ -78,7 +78,8 @@ class Reply {
 
 using Handler = std::function<void(const Request&, const Reply&)>;
 
-/// Runs in the thread that calls run(). post() is for every thread; all else before run() or inside the loop.
+/// Runs in the thread that calls run(). post() and enter() are for every thread; all else before run() or in
+/// the server's turn: in its handlers and tasks, of which one runs at a time.
 class Server {
  public:
   Server(ServerOptions options, Handler handler);
@@ -92,11 +93,18 @@ class Server {
   void use_tls(const std::string& certificate_file, const std::string& key_file);
   void use_passwords(std::shared_ptr<PasswordFile> passwords);
 
+  /// What is to be done when the order to stop comes; connections are closed after the time that it returns.
+  void before_stop(std::function<std::chrono::nanoseconds()> farewell);
   /// Serves until `stop_fd` becomes readable, then closes all. Raises the process's limit of open files where
   /// it is too low for max_clients, and warns where it can't.
   void run(int stop_fd);
   void post(std::function<void()> task);
+  /// `task` at once and in this thread, where the server has nothing else to do: what it wakes streams for is
+  /// sent by this thread, and the loop sleeps on. Else as post().
+  void enter(std::function<void()> task);
   void every(std::chrono::nanoseconds interval, std::function<void()> task);
+  /// At the clock's next multiple of `interval`, so that one waking serves all who do something now and then.
+  void at_next(std::chrono::nanoseconds interval, std::function<void()> task);
   void after(std::chrono::nanoseconds delay, std::function<void()> task);
 
   [[nodiscard]] std::size_t clients() const noexcept;

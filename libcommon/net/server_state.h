@@ -2,14 +2,13 @@
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <map>
-#include <set>
 
+#include "net/loop.h"
 #include "net/server.h"
 
 namespace camring::net {
@@ -33,10 +32,11 @@ struct Server::State {
   void accept_from(asio::posix::stream_descriptor& listener);
   void take(int fd);
   void forget(Connection* connection, const std::string& address);
+  void close_all();
 
   ServerOptions options;
   Handler handler;
-  asio::io_context loop{1};
+  Loop loop;
   asio::thread_pool hashing{1};
   std::size_t hashing_now = 0;
   std::vector<ListeningSocket> sockets;
@@ -46,6 +46,7 @@ struct Server::State {
   std::map<Connection*, std::shared_ptr<Connection>> connections;
   std::map<std::string, std::size_t> per_address;
   std::vector<std::unique_ptr<asio::steady_timer>> timers;
+  std::function<std::chrono::nanoseconds()> farewell;
   std::uint64_t refused = 0, kicked = 0;
   bool stopping = false;
 };

@@ -126,7 +126,7 @@ void Feed::when_newer(std::int64_t capture_ns, std::chrono::nanoseconds timeout,
   });
 }
 
-// In the event loop.
+// In the loop's turn.
 void Feed::arrived(std::shared_ptr<net::Chunk> chunk, const Snapshot& snapshot) {
   const bool real = chunk->counted;
   channel_->publish(std::move(chunk));
@@ -155,7 +155,7 @@ void Feed::hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot) {
     }
     if (inbox_.size() > 1) return;  // the loop has been told
   }
-  server_.post([this, alive = std::weak_ptr(alive_)] {
+  server_.enter([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     decltype(inbox_) all;
     {
@@ -213,7 +213,7 @@ bool Feed::take(RingReader& reader, const FrameView& view) {
       state_.size = av::jpeg_size(*body).value_or(Size{});
   }
   source_up_.set(view.info.placeholder() ? 0 : 1);
-  fault_.clear("ring " + name_ + " gives pictures");
+  if (fault_.reported()) fault_.clear("ring " + name_ + " gives pictures");
 
   Snapshot snapshot{body, view.info.capture_ns, view.info.publish_ns, reader.wall_offset_ns()};
   auto chunk = std::make_shared<net::Chunk>();

@@ -59,7 +59,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 };
 
 /// The ring is read from construction to stop() or destruction. state() and stop() from any thread; the rest
-/// from the event loop's.
+/// in the loop's turn.
 class Feed final : private FrameSink {
  public:
   Feed(const std::string& ring, FeedOptions options, net::Server& server, app::Metrics& metrics);
@@ -118,7 +118,7 @@ class Feed final : private FrameSink {
   std::atomic<std::int64_t> period_ns_{0};
 
   std::mutex inbox_mutex_;                                              // guards what follows
-  std::deque<std::pair<std::shared_ptr<net::Chunk>, Snapshot>> inbox_;  // of the event loop
+  std::deque<std::pair<std::shared_ptr<net::Chunk>, Snapshot>> inbox_;  // to be taken in with the loop's turn
 
   // The ring's thread's own.
   std::int64_t last_frame_ns_ = 0, last_capture_ns_ = 0, last_bad_ns_ = 0, stood_in_ns_ = 0;
@@ -127,7 +127,7 @@ class Feed final : private FrameSink {
   std::string stand_in_reason_;
   Size stand_in_size_;
 
-  // The event loop's own.
+  // For who has the loop's turn.
   std::size_t streams_ = 0;
   std::optional<Snapshot> newest_;
   std::vector<Waiting> waiting_;

@@ -11,7 +11,7 @@
 
 namespace camring::mjpegserve {
 
-/// Answers requests in the event loop. `/NAME/stream` and the like mean ring NAME; without a name the first
+/// Answers requests in the loop's turn. `/NAME/stream` and the like mean ring NAME; without a name the first
 /// ring.
 class Routes {
  public:

@@ -10,7 +10,7 @@
 
 namespace camring::rtspserve {
 
-/// Lives in the event loop.
+/// In the loop's turn only.
 class BlockStore {
  public:
   /// @param keep  for how long blocks before the newest keyframe stay

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxControl = 65536;  // answers that wait; a client that 
 Connection::Connection(ServerState& server, ByteStream stream, UdpAddress peer, UdpAddress local)
     : server_(server),
       stream_(std::move(stream)),
-      events_(server.loop, stream_.fd()),
+      events_(server.loop.context(), stream_.fd()),
       peer_(peer),
       local_(local),
       parser_(server.options.max_header_bytes),
@@ -37,29 +37,29 @@ void Connection::await_input() {
   if (reading_ || closed_ || busy_ || control_.size() - control_at_ > kMaxControl) return;
   reading_ = true;
   if (stream_.pending()) {  // inside TLS already: no event will tell of it
-    asio::post(server_.loop, [self = shared_from_this()] {
+    server_.loop.post([self = shared_from_this()] {
       self->reading_ = false;
       if (!self->closed_) self->read();
     });
     return;
   }
   events_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     server_.loop.in_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->reading_ = false;
                        if (!error && !self->closed_) self->read();
-                     });
+                     }));
 }
 
 void Connection::await_output() {
   if (writing_ || closed_) return;
   writing_ = true;
   events_.async_wait(asio::posix::stream_descriptor::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
+                     server_.loop.in_turn([self = shared_from_this()](boost::system::error_code error) {
                        self->writing_ = false;
                        if (error || self->closed_) return;
                        self->pump();
                        self->work_off();
-                     });
+                     }));
 }
 
 void Connection::read() {

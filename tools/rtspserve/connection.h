@@ -18,7 +18,7 @@ namespace camring::rtspserve {
 
 struct ServerState;
 
-/// Event loop only. Lives while the server's table has it.
+/// In the loop's turn only. Lives while the server's table has it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(ServerState& server, ByteStream stream, UdpAddress peer, UdpAddress local);

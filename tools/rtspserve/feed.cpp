@@ -150,7 +150,7 @@ bool Feed::take(RingReader& reader, const FrameView& view) {
   }
   last_capture_ns_ = capture_ns;
   source_up_.set(view.info.placeholder() ? 0 : 1);
-  fault_.clear("ring " + ring_ + " gives frames");
+  if (fault_.reported()) fault_.clear("ring " + ring_ + " gives frames");
   arrived_(std::move(block));
   return true;
 }

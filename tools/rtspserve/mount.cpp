@@ -1,7 +1,6 @@
 #include "mount.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/clock.h"
@@ -25,8 +24,8 @@ void remove(std::vector<Session*>& from, Session* session) {
 
 }  // namespace
 
-Mount::Mount(std::string name, const std::string& ring, MountOptions options, boost::asio::io_context& loop,
-             UdpSender& udp, app::Metrics& metrics)
+Mount::Mount(std::string name, const std::string& ring, MountOptions options, net::Loop& loop, UdpSender& udp,
+             app::Metrics& metrics)
     : bytes_sent(
           metrics.counter("bytes_sent_total", "Bytes of streams handed to the network.", {{"ring", ring}})),
       frames_sent(metrics.counter("frames_sent_total", "Frames handed to the network, once for each client.",
@@ -41,8 +40,8 @@ Mount::Mount(std::string name, const std::string& ring, MountOptions options, bo
       loop_(loop),
       udp_(udp),
       store_(std::max(options.max_lag, std::chrono::nanoseconds(kKeepNs))),
-      pace_(loop),
-      poll_(loop),
+      pace_(loop.context()),
+      poll_(loop.context()),
       inbox_(loop, [this](const std::vector<std::shared_ptr<rtp::PacketBlock>>& blocks, bool lost) {
         if (lost) feed_->request_keyframe();
         for (const auto& block : blocks) arrived(block);
@@ -92,7 +91,7 @@ const rtp::BlockPtr* Mount::play(Session& session) {
     session.at_block = cached ? store_.keyframe() : kNextKeyframe;
     session.at_run = 0;
     catching_.push_back(&session);
-    boost::asio::post(loop_, [self = std::weak_ptr(self_)] {  // after the answer to PLAY
+    loop_.post([self = std::weak_ptr(self_)] {  // after the answer to PLAY
       if (const auto mount = self.lock()) (*mount)->send_udp();
     });
   }
@@ -243,11 +242,11 @@ void Mount::step_udp() {
   if (pause == 0ns) return;
   pacing_ = true;
   pace_.expires_after(pause);
-  pace_.async_wait([this, self = std::weak_ptr(self_)](boost::system::error_code error) {
+  pace_.async_wait(loop_.in_turn([this, self = std::weak_ptr(self_)](boost::system::error_code error) {
     if (error || self.expired()) return;
     pacing_ = false;
     step_udp();
-  });
+  }));
 }
 
 void Mount::when_known(std::chrono::nanoseconds patience, std::function<void(bool)> callback) {
@@ -272,9 +271,9 @@ void Mount::answer_waiting() {
   for (const Waiting& one : ripe) one.callback(known);
   if (waiting_.empty()) return;
   poll_.expires_after(kPollEvery);
-  poll_.async_wait([this, self = std::weak_ptr(self_)](boost::system::error_code error) {
+  poll_.async_wait(loop_.in_turn([this, self = std::weak_ptr(self_)](boost::system::error_code error) {
     if (!error && !self.expired()) answer_waiting();
-  });
+  }));
 }
 
 }  // namespace camring::rtspserve

@@ -1,7 +1,6 @@
 // A stream under one path: the feed of its ring, the newest blocks, and who plays it.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -22,11 +21,11 @@ struct MountOptions {
   std::chrono::nanoseconds max_lag = std::chrono::milliseconds(500);
 };
 
-/// Event loop only; the feed's thread meets it in its inbox.
+/// In the loop's turn only; the feed's thread meets it in its inbox.
 class Mount {
  public:
-  Mount(std::string name, const std::string& ring, MountOptions options, boost::asio::io_context& loop,
-        UdpSender& udp, app::Metrics& metrics);
+  Mount(std::string name, const std::string& ring, MountOptions options, net::Loop& loop, UdpSender& udp,
+        app::Metrics& metrics);
   ~Mount();
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
@@ -61,7 +60,7 @@ class Mount {
 
   std::string name_;
   MountOptions options_;
-  boost::asio::io_context& loop_;
+  net::Loop& loop_;
   UdpSender& udp_;
   BlockStore store_;
   std::vector<Session*> tcp_;

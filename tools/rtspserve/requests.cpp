@@ -112,7 +112,7 @@ void Connection::authenticate(const RtspMessage& request, Mount& mount) {
     ++server_.hashing_now;
     asio::post(server_.hashing, [self = shared_from_this(), passwords, request, authorization] {
       auto checked = passwords->check(authorization);
-      asio::post(self->server_.loop, [self, passwords, request, checked = std::move(checked)] {
+      self->server_.loop.post([self, passwords, request, checked = std::move(checked)] {
         --self->server_.hashing_now;
         self->busy_ = false;
         if (self->closed_) return;

@@ -57,8 +57,8 @@ ServerState::ServerState(ServerOptions wanted, app::Metrics& all)
       connections_gauge(all.gauge("connections", "Connections now.")) {
   udp = std::make_unique<UdpSender>();
   udp->set_multicast_ttl(options.ttl);
-  rtp_events = std::make_unique<asio::posix::stream_descriptor>(loop, ::dup(udp->rtp_fd()));
-  rtcp_events = std::make_unique<asio::posix::stream_descriptor>(loop, ::dup(udp->rtcp_fd()));
+  rtp_events = std::make_unique<asio::posix::stream_descriptor>(loop.context(), ::dup(udp->rtp_fd()));
+  rtcp_events = std::make_unique<asio::posix::stream_descriptor>(loop.context(), ::dup(udp->rtcp_fd()));
   read_rtcp(udp->rtp_fd(), *rtp_events);  // some clients open their firewall there: read and thrown away
   read_rtcp(udp->rtcp_fd(), *rtcp_events);
 }
@@ -76,7 +76,8 @@ ServerState::~ServerState() {
 
 void ServerState::read_rtcp(int fd, asio::posix::stream_descriptor& events) {
   events.async_wait(
-      asio::posix::stream_descriptor::wait_read, [this, fd, &events](boost::system::error_code error) {
+      asio::posix::stream_descriptor::wait_read,
+      loop.in_turn([this, fd, &events](boost::system::error_code error) {
         if (error || stopping) return;
         std::array<std::uint8_t, 2048> buffer;
         for (int i = 0; i < 64; ++i) {
@@ -98,12 +99,13 @@ void ServerState::read_rtcp(int fd, asio::posix::stream_descriptor& events) {
           }
         }
         read_rtcp(fd, events);
-      });
+      }));
 }
 
 void ServerState::accept_from(Listener& listener) {
   listener.socket->async_wait(
-      asio::posix::stream_descriptor::wait_read, [this, &listener](boost::system::error_code error) {
+      asio::posix::stream_descriptor::wait_read,
+      loop.in_turn([this, &listener](boost::system::error_code error) {
         if (error || stopping) return;
         for (int taken = 0; taken < 64; ++taken) {
           const int fd =
@@ -114,14 +116,15 @@ void ServerState::accept_from(Listener& listener) {
           }
           if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // The listener stays readable: without a pause this would spin.
-            auto timer = std::make_shared<asio::steady_timer>(loop, kOutOfDescriptors);
-            timer->async_wait([this, &listener, timer](boost::system::error_code) { accept_from(listener); });
+            auto timer = std::make_shared<asio::steady_timer>(loop.context(), kOutOfDescriptors);
+            timer->async_wait(
+                loop.in_turn([this, &listener, timer](boost::system::error_code) { accept_from(listener); }));
             return;
           }
           break;
         }
         accept_from(listener);
-      });
+      }));
 }
 
 void ServerState::take(int fd, bool secure) {
@@ -276,7 +279,8 @@ void Server::add_mount(const std::string& name, const std::string& ring) {
 
 void Server::add_listener(net::ListeningSocket socket, bool tls) {
   auto listener = std::make_unique<ServerState::Listener>();
-  listener->socket = std::make_unique<asio::posix::stream_descriptor>(state_->loop, socket.fd.release());
+  listener->socket =
+      std::make_unique<asio::posix::stream_descriptor>(state_->loop.context(), socket.fd.release());
   listener->tls = tls;
   listener->unlink_path = socket.unlink_path;
   if (!state_->options.multicast.empty()) {
@@ -306,31 +310,33 @@ void Server::use_passwords(const std::string& mount, std::shared_ptr<net::Passwo
 }
 
 void Server::run(int stop_fd) {
-  asio::posix::stream_descriptor stop(state_->loop, ::dup(stop_fd));
-  stop.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code) {
-    state_->stopping = true;
-    for (const auto& [name, mount] : state_->mounts) mount->feed().stop();
-    const auto sessions = state_->sessions;
-    for (const auto& [id, session] : sessions) state_->remove_session(*session, true);
-    const auto all = state_->connections;
-    for (const auto& [key, connection] : all) {
-      connection->pump();
-      connection->close("the server stops");
-    }
-    state_->loop.stop();
-  });
+  asio::posix::stream_descriptor stop(state_->loop.context(), ::dup(stop_fd));
+  stop.async_wait(asio::posix::stream_descriptor::wait_read,
+                  state_->loop.in_turn([this](boost::system::error_code) {
+                    state_->stopping = true;
+                    for (const auto& [name, mount] : state_->mounts) mount->feed().stop();
+                    const auto sessions = state_->sessions;
+                    for (const auto& [id, session] : sessions) state_->remove_session(*session, true);
+                    const auto all = state_->connections;
+                    for (const auto& [key, connection] : all) {
+                      connection->pump();
+                      connection->close("the server stops");
+                    }
+                    state_->loop.stop();
+                  }));
   state_->loop.run();
 }
 
-void Server::post(std::function<void()> task) { asio::post(state_->loop, std::move(task)); }
+void Server::post(std::function<void()> task) { state_->loop.post(std::move(task)); }
 
 void Server::every(std::chrono::nanoseconds interval, std::function<void()> task) {
-  auto timer = std::make_shared<asio::steady_timer>(state_->loop, interval);
-  timer->async_wait([this, timer, interval, task = std::move(task)](boost::system::error_code error) {
-    if (error || state_->stopping) return;
-    task();
-    every(interval, task);
-  });
+  auto timer = std::make_shared<asio::steady_timer>(state_->loop.context(), interval);
+  timer->async_wait(
+      state_->loop.in_turn([this, timer, interval, task = std::move(task)](boost::system::error_code error) {
+        if (error || state_->stopping) return;
+        task();
+        every(interval, task);
+      }));
 }
 
 const std::map<std::string, std::unique_ptr<Mount>>& Server::mounts() const noexcept {

@@ -3,13 +3,13 @@
 
 #include <openssl/ssl.h>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "connection.h"
 #include "net/digest.h"
+#include "net/loop.h"
 #include "server.h"
 
 namespace camring::rtspserve {
@@ -46,7 +46,7 @@ struct ServerState {
   app::Metrics& metrics;
   app::Counter &refused, &kicked, &requests, &bad_requests;
   app::Gauge& connections_gauge;
-  asio::io_context loop{1};
+  net::Loop loop;
   asio::thread_pool hashing{1};
   std::size_t hashing_now = 0;
   std::unique_ptr<UdpSender> udp;

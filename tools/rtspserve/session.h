@@ -16,7 +16,7 @@ namespace camring::rtspserve {
 class Connection;
 class Mount;
 
-/// Event loop only.
+/// In the loop's turn only.
 struct Session {
   enum class Kind { tcp, udp, multicast };
 

@@ -18,7 +18,7 @@ struct SrtpKey {
   [[nodiscard]] std::string crypto_line() const;  ///< the value of a=crypto
 };
 
-/// Event loop only.
+/// In the loop's turn only.
 class SrtpSender {
  public:
   /// @throws Error (internal) when libsrtp refuses.

@@ -10,7 +10,7 @@
 
 namespace camring::rtspserve {
 
-/// Event loop only.
+/// In the loop's turn only.
 class StreamCursor {
  public:
   StreamCursor(const BlockStore& store, std::chrono::nanoseconds max_lag)

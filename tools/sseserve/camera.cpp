@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 100ms;                       // while somebody watches both channels
-constexpr auto kSlowTick = 250ms;                   // else
+constexpr auto kSlowTick = 500ms;                   // else
 constexpr std::int64_t kSlew = 10'000'000;          // of the hold, a tick: no jump that anybody sees
 constexpr std::int64_t kForgotten = 3'000'000'000;  // without a pair, what was known holds no more
 constexpr std::int64_t kBack = 1'000'000'000;       // fresh for so long, and viewers are moved back

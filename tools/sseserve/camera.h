@@ -26,7 +26,7 @@ struct SyncState {
   std::optional<double> drift_ppm;
 };
 
-/// Event loop's thread.
+/// In the loop's turn.
 class Camera {
  public:
   Camera(const CameraSpec& spec, const Options& options, net::Server& server, app::Metrics& metrics);

@@ -11,7 +11,7 @@
 
 namespace camring::sseserve {
 
-/// Event loop's thread.
+/// In the loop's turn.
 class Gate {
  public:
   /// @throws Error as net::KeySet::load does.

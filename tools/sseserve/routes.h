@@ -15,7 +15,7 @@
 
 namespace camring::sseserve {
 
-/// Event loop's thread.
+/// In the loop's turn.
 class Routes {
  public:
   Routes(const std::vector<std::unique_ptr<Camera>>& cameras, const Options& options, Gate& gate,

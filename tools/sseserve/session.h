@@ -33,7 +33,7 @@ struct SessionOrder {
 /// Why a client can't be sent what a ring holds; empty: it can, or nobody knows yet what it holds.
 [[nodiscard]] std::optional<std::string> unfit(Codec codec, const SessionOrder& order);
 
-/// Lives in the event loop; owned by its connection.
+/// In the loop's turn only; owned by its connection.
 class Session final : public net::ChunkSource, public Viewer, public std::enable_shared_from_this<Session> {
  public:
   /// @param track  to begin with

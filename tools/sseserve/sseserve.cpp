@@ -1,26 +1,20 @@
 #include "sseserve.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
 
 #include "app/log.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/unique_fd.h"
 #include "net/server.h"
 #include "routes.h"
 
 namespace camring::sseserve {
 namespace {
 
-constexpr std::chrono::nanoseconds kLongestTick =
-    std::chrono::milliseconds(250);                  // an order to stop is heard so soon
-constexpr std::chrono::milliseconds kFarewell{150};  // for "bye" to go out
+constexpr std::chrono::nanoseconds kLongestTick = std::chrono::seconds(1);
+constexpr std::chrono::nanoseconds kFarewell = std::chrono::milliseconds(150);  // for "bye" to go out
 
 // A ring that is there and can't be served is said at once; one that is not there yet is waited for.
 void refuse_unfit_ring(const std::string& name) {
@@ -96,24 +90,18 @@ ExitCode Sseserve::run(app::Context& context) {
   print_urls(server, options_);
   context.notify.ready();
 
-  const UniqueFd quit(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!quit) throw system_error(errno, "start", "sseserve");
-  bool ending = false;
-  const auto end_now = [&quit] {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(quit.get(), &one, sizeof one);
-  };
   const std::function<void()> tick = [&] {
     const std::int64_t now = monotonic_ns();
     auto next = kLongestTick;
     for (const auto& camera : cameras) next = std::min(next, camera->tick(now));
-    server.after(next, tick);
-    if (!context.stop.requested() || std::exchange(ending, true)) return;
-    all.close();
-    for (const auto& camera : cameras) camera->end_all("server stops");
-    server.after(kFarewell, end_now);
+    server.at_next(next, tick);
   };
   tick();
+  server.before_stop([&] {
+    all.close();
+    for (const auto& camera : cameras) camera->end_all("server stops");
+    return kFarewell;
+  });
   unsigned reloads = context.stop.reloads();
   server.every(std::chrono::seconds(1), [&] {
     // That its threads go round is what this tool can promise of itself; cameras may come and go.
@@ -132,7 +120,7 @@ ExitCode Sseserve::run(app::Context& context) {
     }
     context.notify.ready_again();
   });
-  server.run(quit.get());
+  server.run(context.stop.fd());
   for (const auto& camera : cameras) camera->stop();  // all at once: each may be asleep for a moment
   return ExitCode::ok;
 }

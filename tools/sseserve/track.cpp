@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::int64_t kAskNs = 1'000'000'000;  // between questions for a correction
 constexpr int kAskMs = 20;
 constexpr std::int64_t kPastNs = 200'000'000;       // frames of the ring that are older were there before
-constexpr std::int64_t kUnwatchedNs = 250'000'000;  // between deliveries while nobody watches
+constexpr std::int64_t kUnwatchedNs = 500'000'000;  // between deliveries while nobody watches
 constexpr std::size_t kMaxInbox = 64;  // the event loop stalls: what comes then is left out up to a keyframe
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
 
@@ -120,7 +120,7 @@ void Track::wake_viewers() {
   }
 }
 
-// In the event loop.
+// In the loop's turn.
 void Track::take_in() {
   std::vector<UnitPtr> units;
   {
@@ -154,7 +154,7 @@ void Track::hand_over(UnitPtr unit) {
     if (told_ || can_wait) return;
     told_ = true;
   }
-  server_.post([this, alive = std::weak_ptr(alive_)] {
+  server_.enter([this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) take_in();
   });
 }
@@ -162,6 +162,7 @@ void Track::hand_over(UnitPtr unit) {
 bool Track::take(RingReader& reader, const FrameView& view) {
   missed_total_.add(view.missed);
   RingFrame frame;
+  frame.bytes = fragmenter_.spare();
   if (!reader.copy(view, frame.bytes, &frame.metadata)) {
     overwritten_total_.add();
     fragmenter_.await_keyframe();
@@ -208,7 +209,7 @@ bool Track::take(RingReader& reader, const FrameView& view) {
                                          : "no keyframe has come yet";
   }
   source_up_.set(ready ? 1 : 0);
-  if (ready) fault_.clear("ring " + spec_.ring + " gives pictures");
+  if (ready && fault_.reported()) fault_.clear("ring " + spec_.ring + " gives pictures");
   if (!trouble.empty()) fault_.report("ring " + spec_.ring + ": " + trouble);
   return true;
 }

@@ -21,7 +21,7 @@
 
 namespace camring::sseserve {
 
-/// Who is told of a track's units. Event loop.
+/// Who is told of a track's units, in the loop's turn.
 class Viewer {
  public:
   virtual ~Viewer() = default;
@@ -47,7 +47,7 @@ struct TrackOptions {
 };
 
 /// The ring is read from construction to stop() or destruction. state() and stop() from any thread; the rest
-/// from the event loop's.
+/// in the loop's turn.
 class Track final : private FrameSink {
  public:
   Track(std::string camera, Channel channel, QualitySpec spec, TrackOptions options, net::Server& server,
@@ -75,7 +75,7 @@ class Track final : private FrameSink {
   [[nodiscard]] std::size_t viewers() const noexcept { return viewers_.size(); }
   /// Somebody wants units now and for some seconds; viewers want them as long as they last.
   void want() noexcept { follower_.want(); }
-  std::function<void(const Unit&)> on_unit;  ///< after each one, in the event loop
+  std::function<void(const Unit&)> on_unit;  ///< after each one, in the loop's turn
 
  private:
   // FrameSink
@@ -108,7 +108,7 @@ class Track final : private FrameSink {
   mutable std::mutex mutex_;  // guards state_
   TrackState state_;
   std::mutex inbox_mutex_;      // guards what follows
-  std::vector<UnitPtr> inbox_;  // of the event loop
+  std::vector<UnitPtr> inbox_;  // to be taken in with the loop's turn
   bool told_ = false;           // it is to take them in
 
   // The ring's thread's own.
@@ -117,7 +117,7 @@ class Track final : private FrameSink {
   std::int64_t last_publish_ns_ = 0;  // of the last frame taken
   std::int64_t last_frame_ns_ = 0, asked_ns_ = 0;
 
-  // The event loop's own.
+  // For who has the loop's turn.
   History history_;
   std::vector<Viewer*> viewers_;
 

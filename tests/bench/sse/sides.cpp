@@ -23,7 +23,7 @@ namespace {
 constexpr std::string_view kPlace = "http://127.0.0.1:";
 // sseserve keeps ten seconds for clients that come back: memory that has nothing to do with how many there
 // are.
-constexpr std::int64_t kKept = 10'000'000'000;
+constexpr std::int64_t kKept = 12'000'000'000;
 
 template <class Start>
 Child on_server_core(Start&& start) {

@@ -4,15 +4,16 @@
 
 #include "catch.h"
 
+using camring::net::Loop;
 using camring::rtspserve::Inbox;
 
 TEST_CASE("inbox: what several threads put in comes out in each one's order, and all of it") {
   constexpr int kThreads = 4, kEach = 20'000;
-  boost::asio::io_context loop;
+  Loop loop;
   std::vector<int> next(kThreads, 0);
   int taken = 0, wrong = 0;
   Inbox<std::pair<int, int>> inbox(loop, [&](const std::vector<std::pair<int, int>>& items, bool) {
-    CHECK_FALSE(items.empty());
+    wrong += items.empty() ? 1 : 0;
     for (const auto& [thread, number] : items) {
       wrong += number != next[static_cast<std::size_t>(thread)];
       next[static_cast<std::size_t>(thread)] = number + 1;
@@ -33,7 +34,7 @@ TEST_CASE("inbox: what several threads put in comes out in each one's order, and
 }
 
 TEST_CASE("inbox: what is put in before the loop runs waits for it, and what takes things may put in more") {
-  boost::asio::io_context loop;
+  Loop loop;
   std::vector<int> taken;
   Inbox<int>* self = nullptr;
   Inbox<int> inbox(loop, [&](const std::vector<int>& items, bool) {
@@ -50,7 +51,7 @@ TEST_CASE("inbox: what is put in before the loop runs waits for it, and what tak
 }
 
 TEST_CASE("inbox: what is too much is refused, and the loop is told") {
-  boost::asio::io_context loop;
+  Loop loop;
   std::vector<int> taken;
   std::vector<bool> told;
   Inbox<int>* self = nullptr;

@@ -1,0 +1,108 @@
+// An event loop that other threads can step into.
+#pragma once
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+namespace camring::net {
+
+/// Calls handlers with the loop's turn: an executor as the Networking TS has them (N4771, section 13.2).
+class Turn {
+ public:
+  Turn(boost::asio::io_context& context, std::recursive_mutex& mutex) noexcept
+      : context_(&context), mutex_(&mutex) {}
+  [[nodiscard]] boost::asio::execution_context& context() const noexcept { return *context_; }
+  void on_work_started() const noexcept {}  // what a handler waits for keeps the loop going
+  void on_work_finished() const noexcept {}
+  template <class Function, class Allocator>
+  void dispatch(Function&& function, const Allocator&) const {
+    const std::lock_guard lock(*mutex_);
+    std::decay_t<Function> now(std::forward<Function>(function));  // what it owns goes within the turn, too
+    now();
+  }
+  template <class Function, class Allocator>
+  void post(Function&& function, const Allocator& allocator) const {
+    boost::asio::post(*context_,
+                      [turn = *this, allocator,
+                       later = std::decay_t<Function>(std::forward<Function>(function))]() mutable {
+                        turn.dispatch(std::move(later), allocator);
+                      });
+  }
+  template <class Function, class Allocator>
+  void defer(Function&& function, const Allocator& allocator) const {
+    post(std::forward<Function>(function), allocator);
+  }
+  bool operator==(const Turn& other) const noexcept { return mutex_ == other.mutex_; }
+  bool operator!=(const Turn& other) const noexcept { return mutex_ != other.mutex_; }
+
+ private:
+  boost::asio::io_context* context_;
+  std::recursive_mutex* mutex_;
+};
+
+/// One thread runs it; whoever has the turn may touch what lives in it. Handlers have the turn, bound to it
+/// as they would be to a strand, and so do the tasks of other threads: with a strand these would be left to
+/// the loop's thread, which is a thread to wake for each frame that comes out of a ring. So it sleeps on, and
+/// who has the frame sends it.
+class Loop {
+ public:
+  /// For Asio's objects that live in the loop. Their handlers must be bound: in_turn().
+  [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+  /// `callable`, to be called with the turn.
+  template <class Callable>
+  [[nodiscard]] auto in_turn(Callable&& callable) {
+    return boost::asio::bind_executor(Turn(context_, mutex_), std::forward<Callable>(callable));
+  }
+
+  /// Any thread: `task` is called with the turn, by the loop's thread and soon.
+  template <class Task>
+  void post(Task&& task) {
+    boost::asio::post(context_, in_turn(std::forward<Task>(task)));
+  }
+  /// Any thread: `task` is called at once and by this thread, where nobody has the turn; else as by post(),
+  /// also by who has it, and before and after run(). It never waits: who has the turn may be sending to
+  /// thousands.
+  template <class Task>
+  void enter(Task&& task) {
+    if (const std::unique_lock turn(mutex_, std::try_to_lock); turn && running_ && !entered_ && !here()) {
+      const struct Entered {
+        bool& flag;
+        explicit Entered(bool& at) : flag(at) { flag = true; }
+        ~Entered() { flag = false; }
+      } entered(entered_);
+      return task();
+    }
+    post(std::forward<Task>(task));
+  }
+
+  /// Goes round until stop().
+  void run() {
+    const auto work = boost::asio::make_work_guard(context_);
+    set_running(true);
+    context_.run();
+    set_running(false);
+  }
+  void stop() { context_.stop(); }
+  /// Whether this is the thread that runs it.
+  [[nodiscard]] bool here() noexcept { return context_.get_executor().running_in_this_thread(); }
+
+ private:
+  void set_running(bool running) {
+    const std::lock_guard lock(mutex_);
+    running_ = running;
+  }
+
+  boost::asio::io_context context_{1};
+  std::recursive_mutex mutex_;  // the turn: a handler may call what takes it again
+  bool running_ = false;
+  bool entered_ = false;  // by another thread
+};
+
+}  // namespace camring::net
