@@ -93,18 +93,11 @@ class Session final : public Connection,
   }
 
   void answer(Response response) override {
-    if (!server_.loop.here()) {
-      return in_loop(
-          [response = std::move(response)](Session& self) mutable { self.answer(std::move(response)); });
-    }
     if (std::exchange(answered_, true) || closed_) return;
     send(std::move(response));
   }
 
   void stream(StreamReply reply) override {
-    if (!server_.loop.here()) {
-      return in_loop([reply = std::move(reply)](Session& self) mutable { self.stream(std::move(reply)); });
-    }
     if (std::exchange(answered_, true) || closed_) return;
     cursor_.emplace(std::move(reply), server_.options.max_lag);
     const StreamReply& wanted = cursor_->reply();
@@ -152,13 +145,6 @@ class Session final : public Connection,
     }
   }
   int fd() noexcept { return lowest().socket().native_handle(); }
-
-  // Time-outs of Beast's streams run in the loop's thread without the turn. There are none while a stream
-  // goes on: only that may be driven by other threads.
-  template <class Task>
-  void in_loop(Task task) {
-    server_.loop.post([self = this->shared_from_this(), task = std::move(task)]() mutable { task(*self); });
-  }
 
   void read_request() {
     answered_ = false;

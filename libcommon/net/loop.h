@@ -6,10 +6,13 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <memory>
+#include <cstdint>
+#include <exception>
 #include <mutex>
 #include <type_traits>
 #include <utility>
+
+#include "base/clock.h"
 
 namespace camring::net {
 
@@ -68,41 +71,64 @@ class Loop {
   }
   /// Any thread: `task` is called at once and by this thread, where nobody has the turn; else as by post(),
   /// also by who has it, and before and after run(). It never waits: who has the turn may be sending to
-  /// thousands.
+  /// thousands. Where the last such task took long the loop's thread does it: to wake that costs little then,
+  /// and this one has its ring to read. What a task throws comes out of run(), as of a handler.
   template <class Task>
-  void enter(Task&& task) {
-    if (const std::unique_lock turn(mutex_, std::try_to_lock); turn && running_ && !entered_ && !here()) {
-      const struct Entered {
-        bool& flag;
-        explicit Entered(bool& at) : flag(at) { flag = true; }
-        ~Entered() { flag = false; }
-      } entered(entered_);
-      return task();
+  void enter(Task task) {
+    if (const std::unique_lock turn(mutex_, std::try_to_lock); turn && may_enter()) {
+      entered_ = true;
+      try {
+        timed(task);
+      } catch (...) {
+        post([error = std::current_exception()] { std::rethrow_exception(error); });
+      }
+      entered_ = false;
+      return;
     }
-    post(std::forward<Task>(task));
+    post([this, task = std::move(task)]() mutable { timed(task); });
   }
 
   /// Goes round until stop().
+  /// @throws what handlers and tasks throw
   void run() {
     const auto work = boost::asio::make_work_guard(context_);
-    set_running(true);
+    const Running running(*this);
     context_.run();
-    set_running(false);
   }
   void stop() { context_.stop(); }
   /// Whether this is the thread that runs it.
   [[nodiscard]] bool here() noexcept { return context_.get_executor().running_in_this_thread(); }
 
  private:
-  void set_running(bool running) {
-    const std::lock_guard lock(mutex_);
-    running_ = running;
+  static constexpr std::int64_t kLongNs = 5'000'000;
+
+  // Also on the way out of an exception: who is inside is waited for, nobody comes in any more.
+  class Running {
+   public:
+    explicit Running(Loop& loop) : loop_(loop) { set(true); }
+    ~Running() { set(false); }
+
+   private:
+    void set(bool running) {
+      const std::lock_guard lock(loop_.mutex_);
+      loop_.running_ = running;
+    }
+    Loop& loop_;
+  };
+
+  [[nodiscard]] bool may_enter() noexcept { return running_ && !entered_ && !long_ && !here(); }
+  template <class Task>
+  void timed(Task& task) {
+    const std::int64_t began = monotonic_ns();
+    task();
+    long_ = monotonic_ns() - began > kLongNs;
   }
 
   boost::asio::io_context context_{1};
   std::recursive_mutex mutex_;  // the turn: a handler may call what takes it again
   bool running_ = false;
   bool entered_ = false;  // by another thread
+  bool long_ = false;     // the last task of another thread
 };
 
 }  // namespace camring::net

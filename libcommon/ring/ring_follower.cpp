@@ -54,7 +54,7 @@ void RingFollower::rouse() noexcept {
 void RingFollower::doze() {
   dozed_ = true;
   std::unique_lock lock(mutex_);
-  roused_.wait_for(lock, video_ ? options_.video_doze_time : options_.doze_time,
+  roused_.wait_for(lock, holds_long_ ? options_.video_doze_time : options_.doze_time,
                    [this] { return quit_.load() || wanted(); });
 }
 
@@ -92,7 +92,7 @@ void RingFollower::look(RingReader& reader) {
 
 void RingFollower::begin(RingReader& reader, bool anew) {
   unfit_ = sink_.unfit(reader.format());
-  video_ = is_video(reader.format().codec);
+  holds_long_ = is_video(reader.format().codec);
   sink_.begin(reader, anew);
 }
 
@@ -110,6 +110,8 @@ void RingFollower::step(RingReader& reader) {
   drained_ = status == ReadStatus::timeout;
   if (drained_) dozed_ = false;
   if (status == ReadStatus::moved) begin(reader, true);
+  // Overtaken while it slept: this one was made smaller than others.
+  if (status == ReadStatus::frame && view.missed != 0 && late) holds_long_ = false;
   if (status == ReadStatus::frame && unfit_.empty() && sink_.take(reader, view)) {
     last_frame_ns_ = monotonic_ns();
     coming_ = true;

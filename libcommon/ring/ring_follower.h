@@ -58,7 +58,8 @@ struct FollowerOptions {
   /// Between looks while nobody watches, at a ring of pictures: many hold no more than eight. Who wants all
   /// loses frames of a ring that holds less.
   std::chrono::nanoseconds doze_time = std::chrono::milliseconds(200);
-  std::chrono::nanoseconds video_doze_time = std::chrono::milliseconds(500);  ///< rings of video hold seconds
+  std::chrono::nanoseconds video_doze_time =
+      std::chrono::milliseconds(500);  ///< rings of video hold seconds, or are found not to
 };
 
 /// The thread runs from construction to destruction, so the sink must be there before and after: as its
@@ -101,8 +102,8 @@ class RingFollower {
   std::condition_variable roused_;
 
   // The thread's own.
-  std::string unfit_;   // what is wrong with the format at hand
-  bool video_ = false;  // that one
+  std::string unfit_;        // what is wrong with the format at hand
+  bool holds_long_ = false;  // the ring, as rings of video do
   bool demanded_ = false, coming_ = true;
   bool drained_ = false;  // the ring has nothing more, for now
   bool dozed_ = false;    // since it was drained

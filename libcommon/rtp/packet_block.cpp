@@ -29,16 +29,6 @@ void PacketBlock::copy_for_channel(std::uint8_t channel, std::vector<std::uint8_
   for (const Packet& packet : packets) out[packet.offset - kInterleavedBytes + 1] = channel;
 }
 
-const std::vector<std::uint8_t>& PacketBlock::datagrams() const {
-  if (!datagrams_.empty() || packets.empty()) return datagrams_;
-  datagrams_.reserve(bytes.size() - packets.size() * kInterleavedBytes);
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    const auto one = packet(i);
-    datagrams_.insert(datagrams_.end(), one.begin(), one.end());
-  }
-  return datagrams_;
-}
-
 void PacketWriter::start(PacketBlock& block, std::uint32_t rtp_time, std::size_t payload_bytes) {
   block_ = &block;
   block.rtp_time = rtp_time;

@@ -26,7 +26,7 @@ struct Run {
 };
 
 /// All packets of one access unit. Filled by one thread, then shared and never changed but for the copies
-/// with other channel numbers and without prefixes, which are made where they are sent.
+/// with other channel numbers, which the event loop makes.
 struct PacketBlock {
   std::vector<std::uint8_t> bytes;  ///< prefix, packet, prefix, packet, …; the prefixes say channel 0
   std::vector<Packet> packets;
@@ -43,20 +43,12 @@ struct PacketBlock {
   [[nodiscard]] const std::vector<std::uint8_t>* for_channel(std::uint8_t channel) const;
   /// Writes such a copy.
   void copy_for_channel(std::uint8_t channel, std::vector<std::uint8_t>& out) const;
-  /// The packets one right behind the other: a run of them is one piece for the kernel. Made at the first
-  /// call. One thread at a time.
-  [[nodiscard]] const std::vector<std::uint8_t>& datagrams() const;
-  /// Where a packet begins in datagrams().
-  [[nodiscard]] std::size_t datagram_at(std::size_t index) const noexcept {
-    return packets[index].offset - (index + 1) * kInterleavedBytes;
-  }
   [[nodiscard]] std::span<const std::uint8_t> packet(std::size_t index) const noexcept {
     return std::span(bytes).subspan(packets[index].offset, packets[index].size);
   }
 
  private:
   mutable std::vector<std::pair<std::uint8_t, std::unique_ptr<std::vector<std::uint8_t>>>> others_;
-  mutable std::vector<std::uint8_t> datagrams_;
 };
 using BlockPtr = std::shared_ptr<const PacketBlock>;
 

@@ -153,7 +153,7 @@ void Feed::hand_over(std::shared_ptr<net::Chunk> chunk, Snapshot snapshot) {
       if (inbox_.front().first->counted) late_total_.add();
       inbox_.pop_front();
     }
-    if (inbox_.size() > 1) return;  // the loop has been told
+    if (inbox_.size() > 1) return;  // somebody is about to take them
   }
   server_.enter([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;

@@ -1,5 +1,5 @@
-// One ring's way to its clients: each picture is copied once, wrapped once and handed to the event loop; and
-// the picture that stands in while there is none.
+// One ring's way to its clients: each picture is copied once, wrapped once and taken in with the loop's turn;
+// and the picture that stands in while there is none.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// One ring's way into the event loop: each access unit is packetised once and handed over.
+// One ring's way to its clients: each access unit is packetised once and handed over.
 #pragma once
 
 #include <atomic>

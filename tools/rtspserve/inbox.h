@@ -1,4 +1,4 @@
-// From a ring's thread into the event loop.
+// From a ring's thread to who has the loop's turn.
 #pragma once
 
 #include <cstdint>

@@ -76,7 +76,7 @@ class Mount {
   };
   std::vector<Waiting> waiting_;
   boost::asio::steady_timer poll_;
-  // From the feed's thread to the loop.
+  // From the feed's thread.
   bool dropping_ = false;  // the feed's thread's own: until a keyframe comes
   Inbox<std::shared_ptr<rtp::PacketBlock>> inbox_;
   std::shared_ptr<Mount*> self_ =

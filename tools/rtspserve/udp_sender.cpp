@@ -240,43 +240,62 @@ const UdpSender::Source& UdpSender::source(const UdpAddress& from, const rtp::Pa
   return made;
 }
 
-void UdpSender::add(const UdpPath& path, const Control& control, std::size_t piece, std::uint32_t first,
+void UdpSender::add(const UdpPath& path, const Control& control, iovec& piece, std::uint32_t first,
                     std::uint32_t count) {
   mmsghdr message{};
   message.msg_hdr.msg_name = const_cast<sockaddr_storage*>(&path.to->storage);
   message.msg_hdr.msg_namelen = path.to->size;
   message.msg_hdr.msg_control = const_cast<std::uint8_t*>(control.bytes);
   message.msg_hdr.msg_controllen = control.size;
-  message.msg_hdr.msg_iov = pieces_.data() + piece;
+  message.msg_hdr.msg_iov = &piece;
   message.msg_hdr.msg_iovlen = 1;
   messages_.push_back(message);
   contents_.push_back({first, count});
 }
 
+// In the block prefixes of TCP's interleaving lie between the packets. To copy them once is cheaper than to
+// give the kernel as many pieces for every receiver.
+void UdpSender::lay_out(const rtp::PacketBlock& block, std::size_t first, std::size_t last) {
+  const rtp::Run &begin = block.runs[first], &end = block.runs[last - 1];
+  bytes_.clear();
+  for (std::uint32_t i = begin.first; i < end.first + end.count; ++i) {
+    const auto packet = block.packet(i);
+    bytes_.insert(bytes_.end(), packet.begin(), packet.end());
+  }
+  pieces_.clear();
+  whole_.clear();
+  std::uint8_t* at = bytes_.data();
+  for (std::size_t r = first; r < last; ++r) {
+    const rtp::Run& run = block.runs[r];
+    iovec whole{at, 0};
+    for (std::uint32_t i = run.first; i < run.first + run.count; ++i) {
+      pieces_.push_back({at, block.packets[i].size});
+      at += block.packets[i].size;
+    }
+    whole.iov_len = static_cast<std::size_t>(at - static_cast<std::uint8_t*>(whole.iov_base));
+    whole_.push_back(whole);
+  }
+}
+
 UdpSender::Sent UdpSender::send(const rtp::PacketBlock& block, std::size_t first, std::size_t last,
                                 std::span<const UdpPath> paths) {
   Sent sent;
-  if (paths.empty()) return sent;
-  pieces_.clear();
+  if (paths.empty() || first == last) return sent;
+  lay_out(block, first, last);
+  messages_.clear();
+  contents_.clear();
   sources_.clear();
-  auto* const bytes = const_cast<std::uint8_t*>(block.datagrams().data());
-  const std::size_t packets = block.packets.size();
-  for (std::size_t i = 0; i < packets; ++i)
-    pieces_.push_back({bytes + block.datagram_at(i), block.packets[i].size});
-  for (const rtp::Run& run : block.runs) {
-    std::size_t size = 0;
-    for (std::uint32_t i = run.first; i < run.first + run.count; ++i) size += block.packets[i].size;
-    pieces_.push_back({bytes + block.datagram_at(run.first), size});
-  }
   for (const UdpPath& path : paths) {
     const Source& from = source(*path.from, block, first, last);
-    for (std::size_t i = first; i < last; ++i) {
-      const rtp::Run& run = block.runs[i];
-      if (run.count > 1 && segmentation_) {
-        add(path, from.controls[1 + i - first], packets + i, run.first, run.count);
-        continue;
+    std::uint32_t piece = 0;
+    for (std::size_t i = 0; i < last - first; ++i) {
+      const std::uint32_t count = block.runs[first + i].count;
+      if (count > 1 && segmentation_) {
+        add(path, from.controls[1 + i], whole_[i], piece, count);
+      } else {
+        for (std::uint32_t k = piece; k < piece + count; ++k) add(path, from.controls[0], pieces_[k], k, 1);
       }
-      for (std::uint32_t k = run.first; k < run.first + run.count; ++k) add(path, from.controls[0], k, k, 1);
+      piece += count;
     }
   }
   flush(sent);

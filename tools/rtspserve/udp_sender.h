@@ -70,8 +70,9 @@ class UdpSender {
     void add(int level, int type, std::span<const std::uint8_t> data) noexcept;
     void add_source(const UdpAddress& from) noexcept;
   };
-  void add(const UdpPath& path, const Control& control, std::size_t piece, std::uint32_t first,
+  void add(const UdpPath& path, const Control& control, iovec& piece, std::uint32_t first,
            std::uint32_t count);
+  void lay_out(const rtp::PacketBlock& block, std::size_t first, std::size_t last);
   void flush(Sent& sent);
   void one_by_one(const msghdr& message, const rtp::Run& run, Sent& sent) noexcept;
   UniqueFd rtp_, rtcp_;
@@ -85,9 +86,12 @@ class UdpSender {
   };
   const Source& source(const UdpAddress& from, const rtp::PacketBlock& block, std::size_t first,
                        std::size_t last);
-  std::vector<iovec> pieces_;  // a block's packets, and behind them its runs
+  // What is sent now: packets one right behind the other, so that a run is one piece for the kernel.
+  std::vector<std::uint8_t> bytes_;
+  std::vector<iovec> pieces_;  // the packets
+  std::vector<iovec> whole_;   // the runs
   std::vector<mmsghdr> messages_;
-  std::vector<rtp::Run> contents_;  // packets of each message
+  std::vector<rtp::Run> contents_;  // of each message, in pieces_
   std::vector<Source> sources_;     // messages_ points into their controls
 };
 

@@ -19,6 +19,7 @@ constexpr int kAskMs = 20;
 constexpr std::int64_t kPastNs = 200'000'000;       // frames of the ring that are older were there before
 constexpr std::int64_t kUnwatchedNs = 500'000'000;  // between deliveries while nobody watches
 constexpr std::size_t kMaxInbox = 64;  // the event loop stalls: what comes then is left out up to a keyframe
+constexpr std::int64_t kMostOffsetNs = 4'000'000'000'000'000'000;  // of a wall clock: 126 years
 constexpr std::int64_t kAheadNs = 86'400'000'000'000;  // by which a source's clock may be ahead: a day
 
 // Times are what another process wrote: those that no clock shows would leave the numbers that they are
@@ -184,7 +185,7 @@ bool Track::take(RingReader& reader, const FrameView& view) {
     return true;
   }
   frame.info = info;
-  frame.wall_offset_ns = reader.wall_offset_ns();
+  frame.wall_offset_ns = std::clamp(reader.wall_offset_ns(), -kMostOffsetNs, kMostOffsetNs);
   frame.past = past_;
   fragmenter_.take(std::move(frame));
   // What lay in the ring before anybody watched is handed on, but says nothing of now.

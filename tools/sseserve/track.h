@@ -1,5 +1,5 @@
-// One ring's way to its viewers: a Fragmenter makes units of its frames, which go to the event loop, where
-// the last groups of pictures are kept.
+// One ring's way to its viewers: a Fragmenter makes units of its frames, which are taken in with the loop's
+// turn, where the last groups of pictures are kept.
 #pragma once
 
 #include <atomic>

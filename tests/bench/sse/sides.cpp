@@ -21,8 +21,8 @@ namespace bench {
 namespace {
 
 constexpr std::string_view kPlace = "http://127.0.0.1:";
-// sseserve keeps ten seconds for clients that come back: memory that has nothing to do with how many there
-// are.
+// sseserve keeps ten seconds for clients that come back, memory that has nothing to do with how many there
+// are; it is full by then.
 constexpr std::int64_t kKept = 12'000'000'000;
 
 template <class Start>

@@ -1,5 +1,8 @@
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
+#include <exception>
+#include <functional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -127,4 +130,47 @@ TEST_CASE("loop: handlers and the tasks of many threads take turns") {
   while (done < kThreads * kEach + 50) std::this_thread::yield();
   CHECK(counted == kThreads * kEach + 50);
   CHECK(together == 0);
+}
+
+TEST_CASE("loop: what a task of another thread throws comes out of run(), and nobody enters any more") {
+  Loop loop;
+  std::exception_ptr thrown;
+  std::thread thread([&] {
+    try {
+      loop.run();
+    } catch (const std::runtime_error&) {
+      thrown = std::current_exception();
+    }
+  });
+  std::atomic<bool> round{false};
+  loop.post([&] { round = true; });
+  while (!round) std::this_thread::yield();
+  CHECK_NOTHROW(loop.enter([] { throw std::runtime_error("a task"); }));
+  thread.join();
+  CHECK(thrown != nullptr);
+  bool entered = false;
+  loop.enter([&] { entered = true; });
+  CHECK_FALSE(entered);
+}
+
+TEST_CASE("loop: after a task that took long the loop's thread has the next ones, until they are short") {
+  Running running;
+  const auto by = [&](std::chrono::milliseconds duration) {
+    std::atomic<bool> done{false};
+    std::thread::id id;
+    running.loop.enter([&] {
+      std::this_thread::sleep_for(duration);
+      id = std::this_thread::get_id();
+      done = true;
+    });
+    while (!done) std::this_thread::yield();
+    return id;
+  };
+  by(20ms);
+  CHECK(by(20ms) == running.thread.get_id());
+  CHECK(by(0ms) == running.thread.get_id());
+  // Short ones are this thread's again; where the machine stops one for long, a later one.
+  std::thread::id last;
+  for (int tries = 0; last != std::this_thread::get_id() && tries < 1000; ++tries) last = by(0ms);
+  CHECK(last == std::this_thread::get_id());
 }

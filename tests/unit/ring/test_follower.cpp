@@ -199,6 +199,28 @@ TEST_CASE(
   CHECK(sink.heard().missed == 0);
 }
 
+TEST_CASE("follower: of a ring that holds less than it sleeps it loses frames once") {
+  RingDirectory directory;
+  RingSpec spec = video_spec("cam0");
+  spec.frames = 2;  // the index has its least: 16
+  RingWriter writer(spec);
+  put(writer, 100);
+  Sink sink;
+  const RingFollower follower(
+      "cam0", {.label = "test", .want_time = 0ns, .doze_time = 1ms, .video_doze_time = 300ms}, sink);
+  REQUIRE(sink.wait(last_is(0)));
+  REQUIRE(sink.wait(falls_asleep));
+  for (int i = 1; i <= 40; ++i) put(writer, 100);
+  REQUIRE(sink.wait(last_is(40)));
+  const auto lost = sink.heard().missed;
+  CHECK(lost > 0);
+  for (std::uint64_t i = 41; i <= 140; ++i) {
+    put(writer, 100);
+    REQUIRE(sink.wait(last_is(i)));  // thirty seconds, would it still sleep that long
+  }
+  CHECK(sink.heard().missed == lost);
+}
+
 TEST_CASE("follower: while nobody watches it looks now and then all the same") {
   RingDirectory directory;
   RingWriter writer(video_spec("cam0"));
@@ -229,7 +251,7 @@ TEST_CASE("follower: it ends, whatever it is at") {
   RingDirectory directory;
   for (const auto want_time : {0ns, std::chrono::nanoseconds(1h)}) {
     Sink sink;
-    RingFollower follower("cam0", {.label = "test", .want_time = want_time, .video_doze_time = 1h}, sink);
+    RingFollower follower("cam0", {.label = "test", .want_time = want_time, .doze_time = 1h}, sink);
     REQUIRE(sink.wait([](const auto& heard) { return heard.looks > 0; }));
     REQUIRE(sink.wait(falls_asleep));
     follower.stop();

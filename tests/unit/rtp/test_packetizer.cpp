@@ -146,21 +146,6 @@ TEST_CASE("Another channel is another prefix and nothing else") {
   CHECK(own == other);
 }
 
-TEST_CASE("Datagrams are the packets, one right behind the other") {
-  Stream stream(Codec::h264);
-  const PacketBlock block = stream.packets(annex_b({avc(7, 20), avc(8, 5), avc(5, 40'000)}), true);
-  const auto& all = block.datagrams();
-  CHECK(&block.datagrams() == &all);
-  REQUIRE(block.packets.size() > 20);
-  CHECK(all.size() == block.bytes.size() - block.packets.size() * kInterleavedBytes);
-  for (std::size_t i = 0; i < block.packets.size(); ++i) {
-    const auto packet = block.packet(i);
-    REQUIRE(block.datagram_at(i) + packet.size() <= all.size());
-    CHECK(std::equal(packet.begin(), packet.end(),
-                     all.begin() + static_cast<std::ptrdiff_t>(block.datagram_at(i))));
-  }
-}
-
 TEST_CASE("The RTP clock runs at 90 kHz and does not overflow") {
   CHECK(ticks(1'000'000'000) == 90'000);
   CHECK(ticks(40'000'000) == 3'600);
