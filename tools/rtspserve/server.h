@@ -32,7 +32,8 @@ struct ServerOptions {
   MountOptions mount;
 };
 
-/// Runs in the thread that calls run(). post() is for every thread; all else before run() or in the loop's turn.
+/// Runs in the thread that calls run(). post() is for every thread; all else before run() or in the loop's
+/// turn.
 class Server {
  public:
   Server(ServerOptions options, app::Metrics& metrics);
