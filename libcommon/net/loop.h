@@ -6,8 +6,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -86,6 +90,25 @@ class Loop {
       return;
     }
     post([this, task = std::move(task)]() mutable { timed(task); });
+  }
+
+  /// In the turn, or before run(): `task` is called with the turn, after `delay`.
+  void after(std::chrono::nanoseconds delay, std::function<void()> task) {
+    auto timer = std::make_shared<boost::asio::steady_timer>(context_, delay);
+    timer->async_wait(in_turn([timer, task = std::move(task)](boost::system::error_code error) {
+      if (!error) task();
+    }));
+  }
+  /// At the clock's next multiple of `interval`, so that one waking serves all who do something now and then.
+  void at_next(std::chrono::nanoseconds interval, std::function<void()> task) {
+    after(interval - std::chrono::nanoseconds(monotonic_ns()) % interval, std::move(task));
+  }
+  /// At each multiple of `interval`, for as long as the loop goes round.
+  void every(std::chrono::nanoseconds interval, std::function<void()> task) {
+    at_next(interval, [this, interval, task = std::move(task)] {
+      task();
+      every(interval, task);
+    });
   }
 
   /// Goes round until stop().

@@ -97,27 +97,25 @@ void Server::State::close_all() {
 }
 
 void Server::State::accept_from(asio::posix::stream_descriptor& listener) {
-  listener.async_wait(
-      asio::posix::stream_descriptor::wait_read,
-      loop.in_turn([this, &listener](boost::system::error_code error) {
-        if (error || stopping) return;
-        for (int taken = 0; taken < 64; ++taken) {
-          const int fd = ::accept4(listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-          if (fd >= 0) {
-            take(fd);
-            continue;
-          }
-          if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            // The listener stays readable: without a pause this would spin.
-            auto timer = std::make_shared<asio::steady_timer>(loop.context(), kOutOfDescriptors);
-            timer->async_wait(
-                loop.in_turn([this, &listener, timer](boost::system::error_code) { accept_from(listener); }));
-            return;
-          }
-          break;
-        }
-        accept_from(listener);
-      }));
+  listener.async_wait(asio::posix::stream_descriptor::wait_read,
+                      loop.in_turn([this, &listener](boost::system::error_code error) {
+                        if (error || stopping) return;
+                        for (int taken = 0; taken < 64; ++taken) {
+                          const int fd = ::accept4(listener.native_handle(), nullptr, nullptr,
+                                                   SOCK_CLOEXEC | SOCK_NONBLOCK);
+                          if (fd >= 0) {
+                            take(fd);
+                            continue;
+                          }
+                          if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                            // The listener stays readable: without a pause this would spin.
+                            loop.after(kOutOfDescriptors, [this, &listener] { accept_from(listener); });
+                            return;
+                          }
+                          break;
+                        }
+                        accept_from(listener);
+                      }));
 }
 
 Server::Server(ServerOptions options, Handler handler)
@@ -184,21 +182,15 @@ void Server::post(std::function<void()> task) { state_->loop.post(std::move(task
 void Server::enter(std::function<void()> task) { state_->loop.enter(std::move(task)); }
 
 void Server::after(std::chrono::nanoseconds delay, std::function<void()> task) {
-  auto timer = std::make_shared<asio::steady_timer>(state_->loop.context(), delay);
-  timer->async_wait(state_->loop.in_turn([timer, task = std::move(task)](boost::system::error_code error) {
-    if (!error) task();
-  }));
+  state_->loop.after(delay, std::move(task));
 }
 
 void Server::at_next(std::chrono::nanoseconds interval, std::function<void()> task) {
-  after(interval - std::chrono::nanoseconds(monotonic_ns()) % interval, std::move(task));
+  state_->loop.at_next(interval, std::move(task));
 }
 
 void Server::every(std::chrono::nanoseconds interval, std::function<void()> task) {
-  at_next(interval, [this, interval, task = std::move(task)] {
-    task();
-    every(interval, task);
-  });
+  state_->loop.every(interval, std::move(task));
 }
 
 std::size_t Server::clients() const noexcept { return state_->connections.size(); }

@@ -4,7 +4,6 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <map>
 
@@ -45,7 +44,6 @@ struct Server::State {
   std::shared_ptr<PasswordFile> passwords;
   std::map<Connection*, std::shared_ptr<Connection>> connections;
   std::map<std::string, std::size_t> per_address;
-  std::vector<std::unique_ptr<asio::steady_timer>> timers;
   std::function<std::chrono::nanoseconds()> farewell;
   std::uint64_t refused = 0, kicked = 0;
   bool stopping = false;

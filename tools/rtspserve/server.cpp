@@ -116,9 +116,7 @@ void ServerState::accept_from(Listener& listener) {
           }
           if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             // The listener stays readable: without a pause this would spin.
-            auto timer = std::make_shared<asio::steady_timer>(loop.context(), kOutOfDescriptors);
-            timer->async_wait(
-                loop.in_turn([this, &listener, timer](boost::system::error_code) { accept_from(listener); }));
+            loop.after(kOutOfDescriptors, [this, &listener] { accept_from(listener); });
             return;
           }
           break;
@@ -330,13 +328,7 @@ void Server::run(int stop_fd) {
 void Server::post(std::function<void()> task) { state_->loop.post(std::move(task)); }
 
 void Server::every(std::chrono::nanoseconds interval, std::function<void()> task) {
-  auto timer = std::make_shared<asio::steady_timer>(state_->loop.context(), interval);
-  timer->async_wait(
-      state_->loop.in_turn([this, timer, interval, task = std::move(task)](boost::system::error_code error) {
-        if (error || state_->stopping) return;
-        task();
-        every(interval, task);
-      }));
+  state_->loop.every(interval, std::move(task));
 }
 
 const std::map<std::string, std::unique_ptr<Mount>>& Server::mounts() const noexcept {

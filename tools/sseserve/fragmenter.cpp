@@ -222,7 +222,7 @@ void Fragmenter::note_detections(const RingFrame& frame) {
                  "\n\n";
 }
 
-// By hand: a document in memory, of some fifty pieces, took a quarter of the time that a frame takes here.
+// By hand: a document in memory is many small allocations for each frame.
 void Fragmenter::describe(const About& first, bool key, const Span& span) {
   about_ = about_begin_;
   about_ += "\"seq\":";

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "ring/futex.h"
 #include "support/histogram.h"
 #include "support/process.h"
+#include "support/report.h"
 
 namespace bench {
 namespace {
@@ -168,6 +170,35 @@ double paged_copy_rate(std::size_t bytes, Pages pages, bool shared) {
 double memcpy_rate(std::size_t bytes) {
   std::vector<std::uint8_t> to(bytes * kSlots, 1);
   return copy_rate(to.data(), bytes, std::memcpy);
+}
+
+Handed handed_over(std::size_t bytes, bool streamed) {
+  constexpr int kRounds = 200;
+  bytes = bytes / sizeof(std::uint64_t) * sizeof(std::uint64_t);
+  const std::vector<std::uint8_t> from(bytes, 7);
+  std::vector<std::uint8_t> to(bytes * kSlots, 1);
+  std::vector<double> write, read;
+  for (int i = 0; i < kRounds; ++i) {
+    std::uint8_t* const slot = to.data() + static_cast<std::size_t>(i) % kSlots * bytes;
+    const std::int64_t began = camring::monotonic_ns();
+    streamed ? camring::stream_copy(slot, from.data(), bytes)
+             : static_cast<void>(std::memcpy(slot, from.data(), bytes));
+    asm volatile("" : : "r"(slot) : "memory");
+    write.push_back(static_cast<double>(camring::monotonic_ns() - began) / 1000);
+    std::thread([&] {
+      const std::int64_t start = camring::monotonic_ns();
+      std::uint64_t sum = 0;
+      for (std::size_t at = 0; at < bytes; at += sizeof sum) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, slot + at, sizeof word);
+        sum += word;
+      }
+      asm volatile("" : : "r"(sum));  // the reading is the point
+      read.push_back(static_cast<double>(camring::monotonic_ns() - start) / 1000);
+    }).join();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return {median(write), median(read)};
 }
 
 double stream_copy_rate(std::size_t bytes) {

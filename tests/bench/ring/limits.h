@@ -17,6 +17,13 @@ struct OneWay {
 [[nodiscard]] double memcpy_rate(std::size_t bytes);
 [[nodiscard]] double stream_copy_rate(std::size_t bytes);
 
+struct Handed {
+  double write_us = 0, read_us = 0;
+};
+/// What one copy into eight slots in turn takes, at a camera's pace, and then reading all of it in another
+/// thread; medians.
+[[nodiscard]] Handed handed_over(std::size_t bytes, bool streamed);
+
 enum class Pages { small, huge };
 /// The same into memory of one kind of pages, as tmpfs (shared) or anonymous; 0 where the kernel does not
 /// give that kind.

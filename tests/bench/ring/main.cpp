@@ -129,6 +129,20 @@ class Bench {
       if (!streamed[size].empty())
         Table::row({"past the caches (stream_copy), " + name, digits(median(streamed[size])) + " GB/s", ""});
     }
+    for (const std::size_t bytes : {std::size_t{262144}, std::size_t{524288}, sizes[1], sizes[2]}) {
+      for (const bool past : {false, true}) {
+        if (past && bytes < camring::kStreamFrom) continue;
+        std::vector<double> write, read;
+        for (int i = 0; i < options_.repeats; ++i) {
+          const Handed handed = handed_over(bytes, past);
+          write.push_back(handed.write_us);
+          read.push_back(handed.read_us);
+        }
+        Table::row({std::string(past ? "stream_copy, " : "memcpy, ") +
+                        size_name(static_cast<int>(bytes)) + ": written, and read by another thread",
+                    digits(median(write)) + " µs + " + digits(median(read)) + " µs", ""});
+      }
+    }
     for (const bool shared : {true, false}) {
       for (const Pages pages : {Pages::small, Pages::huge}) {
         std::vector<double> rates;
