@@ -6,8 +6,8 @@
 
 namespace camring {
 
-/// From so many bytes on stream_copy goes past the caches: the writer gains more than a reader on another core,
-/// which finds the bytes in no cache, loses (`bench_ring limits`).
+/// From so many bytes on stream_copy goes past the caches: the writer gains more than a reader on another
+/// core, which finds the bytes in no cache, loses (`bench_ring limits`).
 inline constexpr std::size_t kStreamFrom = std::size_t{512} << 10;
 
 /// memcpy for what this thread does not read again soon. A large copy into memory that went cold (a ring goes
