@@ -138,8 +138,8 @@ class Bench {
           write.push_back(handed.write_us);
           read.push_back(handed.read_us);
         }
-        Table::row({std::string(past ? "stream_copy, " : "memcpy, ") +
-                        size_name(static_cast<int>(bytes)) + ": written, and read by another thread",
+        Table::row({std::string(past ? "stream_copy, " : "memcpy, ") + size_name(static_cast<int>(bytes)) +
+                        ": written, and read by another thread",
                     digits(median(write)) + " µs + " + digits(median(read)) + " µs", ""});
       }
     }
